@@ -1,0 +1,86 @@
+# Ledger Link. GNU make 3.81 (macOS) and POSIX sh are enough. `make` alone lists the targets.
+
+VENV     := .venv
+BIN      := $(VENV)/bin
+EMBEDDED := $(VENV)/.installed-embedded
+DEV      := $(VENV)/.installed-dev
+PYTHONS  := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
+
+.DEFAULT_GOAL := help
+.PHONY: help run dev test check format lock clean
+
+# Installs one requirements file into the virtual environment: with uv where there is one.
+define install
+	@echo "Installing $(1) into $(VENV)"
+	@if uv --version >/dev/null 2>&1; then \
+	  uv pip install --quiet --compile-bytecode --python $(BIN)/python -r $(1); \
+	else \
+	  $(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(1); \
+	fi
+endef
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+run: $(EMBEDDED) ## migrate, load demo data and serve on http://127.0.0.1:8080 (APP_PORT)
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/python manage.py seed_demo
+	@exec $(BIN)/gunicorn -c config/gunicorn.conf.py ledgerlink.wsgi:application
+
+dev: $(DEV) ## virtual environment with everything that tests and checks need
+
+test: $(DEV) ## the whole suite, on SQLite and on MariaDB/MySQL + Redis (ARGS="-k posting")
+	@$(BIN)/python -m tests.run $(ARGS)
+
+check: $(DEV) ## lint, formatting, types, Django's system checks, missing migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/python manage.py check
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+format: $(DEV) ## format the code and apply the linter's safe fixes
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(DEV) ## resolve requirements-lock.txt again from the requirements files
+	@{ echo "# Every package of the project, pinned: constraints for requirements*.txt." \
+	        "Made by: make lock"; \
+	  cat requirements-embedded.txt requirements.txt requirements-dev.txt | grep -v '^-[cr]' \
+	  | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-config \
+	    --no-annotate --no-header --no-emit-index-url - | sed '/^-/d'; } > $(VENV)/lock.txt
+	@grep -q '^django==' $(VENV)/lock.txt
+	@mv $(VENV)/lock.txt requirements-lock.txt
+
+clean: ## remove the virtual environment and caches; var/ (the data) stays
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis staticfiles
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The development set holds the embedded one, so it stamps both: neither target undoes the other.
+$(EMBEDDED): requirements-embedded.txt requirements-lock.txt | $(BIN)/python
+	$(call install,requirements-embedded.txt)
+	@touch $@
+
+$(DEV): requirements-dev.txt requirements.txt requirements-embedded.txt requirements-lock.txt \
+        | $(BIN)/python
+	@$(BIN)/python -m tests.system_packages mysql-headers
+	$(call install,requirements-dev.txt)
+	@touch $(EMBEDDED) $@
+
+$(BIN)/python:
+	@for python in $(PYTHONS); do \
+	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	  rm -rf $(VENV); \
+	  if uv --version >/dev/null 2>&1; then \
+	    uv venv --quiet --python "$$("$$python" -c 'import sys; print(sys.executable)')" $(VENV) \
+	      && exit 0; \
+	  elif "$$python" -c 'import ensurepip' 2>/dev/null; then \
+	    "$$python" -m venv $(VENV) && exit 0; \
+	  else \
+	    echo "$$python has no venv module: run  apt-get install python3-venv  (as root)." >&2; \
+	  fi; \
+	  exit 1; \
+	done; \
+	echo "Ledger Link needs Python 3.11 or newer. Name one with  make PYTHON=/path/to/python ..." >&2; \
+	exit 1
