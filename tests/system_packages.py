@@ -106,11 +106,11 @@ def _apt_update() -> None:
 
 
 def _apt_get(*arguments: str) -> None:
-    """Run apt-get without questions, and without letting packages start their services."""
+    """Run apt-get without questions; what it prints is shown only when it fails."""
     sys.stderr.write(f"apt-get {' '.join(arguments)}\n")
     finished = subprocess.run(
-        ["apt-get", "--quiet", *arguments],
-        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"},
+        [program("apt-get"), "--quiet", *arguments],
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
