@@ -51,7 +51,7 @@ lock: $(DEV) ## resolve requirements-lock.txt again from the requirements files
 	  | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-config \
 	    --no-annotate --no-header --no-emit-index-url - | sed '/^-/d'; } > $(VENV)/lock.txt
 	@grep -q '^django==' $(VENV)/lock.txt
-	@mv $(VENV)/lock.txt requirements-lock.txt
+	@cmp -s $(VENV)/lock.txt requirements-lock.txt || cp $(VENV)/lock.txt requirements-lock.txt
 
 clean: ## remove the virtual environment and caches; var/ (the data) stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis staticfiles

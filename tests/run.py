@@ -51,13 +51,16 @@ def main(arguments: list[str]) -> int:
 def _run_pytest(engine: Engine, arguments: list[str]) -> tuple[bool, str]:
     """Run pytest in a process of its own; returns whether it passed, and its summary line."""
     started = time.monotonic()
-    finished = subprocess.run(
-        [sys.executable, "-m", "pytest", *arguments], cwd=REPOSITORY, env=engine.env, check=False
-    )
+    command = [sys.executable, "-m", "pytest", *arguments]
+    with subprocess.Popen(command, cwd=REPOSITORY, env=engine.env) as process:
+        try:
+            code = process.wait()
+        except SystemExit:
+            process.send_signal(signal.SIGINT)  # lets pytest stop the servers that tests started
+            raise
     seconds = time.monotonic() - started
-    passed = finished.returncode == 0
-    verdict = "passed " if passed else f"FAILED (pytest exit code {finished.returncode}) "
-    return passed, f"{verdict}  {engine.name} in {seconds:.0f} s"
+    verdict = "passed " if code == 0 else f"FAILED (pytest exit code {code}) "
+    return code == 0, f"{verdict}  {engine.name} in {seconds:.0f} s"
 
 
 def _in_ci() -> bool:

@@ -74,7 +74,7 @@ class Server(ABC):
 
     def kill(self) -> None:
         """End it and its workers at once with SIGKILL, as a crash would; its directory stays."""
-        if self._process is not None:
+        if self._process is not None and self.is_running():
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
