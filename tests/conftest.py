@@ -17,7 +17,7 @@ def flush_passes_append_only_triggers() -> Iterator[None]:
 
     from ledgerlink import triggers
 
-    teardown = TransactionTestCase._fixture_teardown
+    teardown = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]  # private
 
     def teardown_without_triggers(self: Any) -> None:
         databases = [connections[alias] for alias in self._databases_names(include_mirrors=False)]
