@@ -29,7 +29,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--engine", choices=ENGINES, help="run on this one only")
     options, pytest_arguments = parser.parse_known_args(arguments)
     signal.signal(signal.SIGTERM, _exit_on_signal)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells make background jobs ignore it
+    # A shell starts background jobs with SIGINT ignored, and pytest would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     chosen = [options.engine] if options.engine else list(ENGINES)
     missing_is_allowed = os.environ.get("ALLOW_MISSING_ENGINES") == "1" and not _in_ci()
