@@ -1,0 +1,103 @@
+"""Listens to every app and writes the audit trail, in the database transaction of the change."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.dispatch import receiver
+from django.utils import timezone
+
+from audit.models import AuditLog
+from balances.money import format_amount
+from ledgerlink.rows import insert_rows
+from transactions.instructions import Posted
+from transactions.signals import transactions_posted
+from users.actors import Actor
+from users.models import User
+from users.signals import login_failed, user_changed, users_created
+
+_COLUMNS = (
+    "actor_id",
+    "actor_name",
+    "action",
+    "entity_type",
+    "entity_id",
+    "details",
+    "request_id",
+    "trace_id",
+    "ip",
+    "created_at",
+)
+Row = tuple[object, ...]
+
+
+def _row(
+    actor: Actor, action: str, entity: tuple[str, object], details: dict[str, Any], at: datetime
+) -> Row:
+    return (
+        "" if actor.user_id is None else str(actor.user_id),
+        actor.name[:64],
+        action,
+        entity[0],
+        str(entity[1])[:64],
+        details,
+        actor.request.request_id,
+        actor.request.trace_id,
+        actor.request.ip,
+        at,
+    )
+
+
+def _write(rows: Iterable[Row]) -> None:
+    insert_rows(AuditLog, _COLUMNS, rows)
+
+
+@receiver(transactions_posted, dispatch_uid="audit.record_transactions")
+def record_transactions(posted: Sequence[Posted], at: datetime, **_kwargs: Any) -> None:
+    _write(_transaction_row(p, at) for p in posted)
+
+
+def _transaction_row(posted: Posted, at: datetime) -> Row:
+    t = posted.transaction
+    details: dict[str, Any] = {
+        "type": t.type,
+        "amount": format_amount(t.amount, t.currency),
+        "currency": t.currency,
+        "from": posted.from_user.username if posted.from_user else str(posted.instruction.source),
+        "to": posted.to_user.username if posted.to_user else str(posted.instruction.destination),
+    }
+    if t.reference:
+        details["reference"] = t.reference
+    if t.failure_code:
+        details["failure_code"] = t.failure_code
+    action = f"transaction.{t.status}"
+    return _row(posted.instruction.actor, action, ("transaction", t.pk), details, at)
+
+
+@receiver(users_created, dispatch_uid="audit.record_users_created")
+def record_users_created(users: Sequence[User], actor: Actor, **_kwargs: Any) -> None:
+    at = timezone.now()
+    _write(
+        _row(
+            actor,
+            "user.created",
+            ("user", user.pk),
+            {"username": user.username, "role": str(user.role)},
+            at,
+        )
+        for user in users
+    )
+
+
+@receiver(user_changed, dispatch_uid="audit.record_user_changed")
+def record_user_changed(
+    user: User, actor: Actor, action: str, changes: dict[str, Any], **_kwargs: Any
+) -> None:
+    details = {"username": user.username, **({"changes": changes} if changes else {})}
+    _write([_row(actor, f"user.{action}", ("user", user.pk), details, timezone.now())])
+
+
+@receiver(login_failed, dispatch_uid="audit.record_login_failed")
+def record_login_failed(identifier: str, actor: Actor, **_kwargs: Any) -> None:
+    details = {"identifier": identifier[:254]}
+    _write([_row(actor, "user.login_failed", ("user", ""), details, timezone.now())])

@@ -1,0 +1,194 @@
+"""Balances as the posting engine holds them: locked rows, copied into memory, written back once.
+
+Only `transactions.posting` locks and saves accounts (a test holds it).
+"""
+
+import json
+from collections.abc import Collection, Iterable
+from copy import copy
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Q
+
+from balances.enums import AccountKey, BalanceStatus, House, Owner
+from balances.models import Balance
+from users.models import User
+
+
+class ConcurrentUpdate(Exception):
+    """A balance changed although it was locked; the batch must be posted anew."""
+
+
+@dataclass(slots=True)
+class Account:
+    """One balance in memory. Amounts are minor units; `read_version` is what the row had."""
+
+    id: int
+    user_id: int | None
+    house: str | None
+    currency: str
+    amount: int
+    held: int
+    overdraft_limit: int
+    version: int
+    entry_count: int
+    status: str
+    updated_at: datetime
+    read_version: int = field(default=-1)
+
+    def __post_init__(self) -> None:
+        if self.read_version < 0:
+            self.read_version = self.version
+
+    @property
+    def owner(self) -> Owner:
+        return House(self.house) if self.house is not None else int(self.user_id or 0)
+
+    @property
+    def available(self) -> int:
+        return self.amount - self.held + self.overdraft_limit
+
+    @property
+    def may_send(self) -> bool:
+        return self.status == BalanceStatus.ACTIVE
+
+    @property
+    def may_receive(self) -> bool:
+        return self.status in {BalanceStatus.ACTIVE, BalanceStatus.DEBITS_FROZEN}
+
+    @property
+    def changed(self) -> bool:
+        return self.version != self.read_version
+
+    def post(self, delta: int, transaction_id: UUID, at: datetime) -> "Entry":
+        """Move `delta` minor units in (or out, below zero) and return the ledger entry of it."""
+        before = self.amount
+        self.amount += delta
+        self.version += 1
+        self.entry_count += 1
+        self.updated_at = at
+        return Entry(self.id, transaction_id, delta, before, self.amount, self.entry_count)
+
+    def snapshot(self) -> "Account":
+        return copy(self)
+
+    def restore(self, snapshot: "Account") -> None:
+        for name in ("amount", "held", "version", "entry_count", "updated_at"):
+            setattr(self, name, getattr(snapshot, name))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A ledger entry about to be written; amounts in minor units."""
+
+    balance_id: int
+    transaction_id: UUID
+    delta: int
+    before: int
+    after: int
+    version: int
+
+
+_COLUMNS = (
+    "id",
+    "user_id",
+    "house",
+    "currency",
+    "amount",
+    "held",
+    "overdraft_limit",
+    "version",
+    "entry_count",
+    "status",
+    "updated_at",
+)
+
+
+def lock_accounts(keys: Collection[AccountKey]) -> dict[AccountKey, Account]:
+    """Lock the balances of `keys`, in primary key order so that no two callers can deadlock,
+    opening those that do not exist yet.
+
+    A key whose user is unknown or deleted is left out of the answer.
+    """
+    ids = _find(keys)
+    missing = [key for key in keys if key not in ids]
+    if missing:
+        _open(missing)
+        ids |= _find(missing)
+    locked = (
+        Balance.objects.select_for_update().filter(pk__in=ids.values()).order_by("pk")
+    ).values_list(*_COLUMNS)
+    accounts = (Account(*row) for row in locked)
+    return {(account.owner, account.currency): account for account in accounts}
+
+
+def _find(keys: Collection[AccountKey]) -> dict[AccountKey, int]:
+    users = {owner for owner, _ in keys if not isinstance(owner, House)}
+    houses = {owner for owner, _ in keys if isinstance(owner, House)}
+    wanted = Q(user_id__in=users) if users else Q()
+    if houses:
+        wanted |= Q(house__in=houses)
+    rows = Balance.objects.filter(wanted).values_list("pk", "user_id", "house", "currency")
+    found: dict[AccountKey, int] = {}
+    for pk, user_id, house, currency in rows:
+        key: AccountKey = (House(house) if house is not None else int(user_id or 0), currency)
+        if key in keys:
+            found[key] = pk
+    return found
+
+
+def _open(keys: Iterable[AccountKey]) -> None:
+    """Make empty balances. The users' rows are locked first, as their deletion does: a user can't
+    be deleted while a first balance is being opened for them."""
+    users = {owner for owner, _ in keys if not isinstance(owner, House)}
+    alive: set[int] = set()
+    if users:
+        locked = User.objects.select_for_update().filter(pk__in=users, deleted_at__isnull=True)
+        alive = set(locked.order_by("pk").values_list("pk", flat=True))
+    Balance.objects.bulk_create(
+        [
+            Balance(house=owner, currency=currency)
+            if isinstance(owner, House)
+            else Balance(user_id=owner, currency=currency)
+            for owner, currency in keys
+            if isinstance(owner, House) or owner in alive
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def save_accounts(accounts: Collection[Account], at: datetime) -> None:
+    """Write every changed balance with one guarded UPDATE. Raises ConcurrentUpdate when a row no
+    longer has the version that was read."""
+    changes = [(a.amount, a.held, a.version, a.entry_count, a.id, a.read_version) for a in accounts]
+    table = connection.ops.quote_name(Balance._meta.db_table)
+    moment = connection.ops.adapt_datetimefield_value(at)
+    with connection.cursor() as cursor:
+        if connection.vendor == "mysql":
+            cursor.execute(_UPDATE_MYSQL.format(table=table), [json.dumps(changes), moment])
+        else:
+            cursor.executemany(
+                _UPDATE_EACH.format(table=table),
+                [(*change[:4], moment, *change[4:]) for change in changes],
+            )
+        if cursor.rowcount != len(changes):
+            raise ConcurrentUpdate
+
+
+# One round trip for any number of rows, each found by its primary key.
+_UPDATE_MYSQL = """
+UPDATE {table} AS b
+JOIN JSON_TABLE(%s, '$[*]' COLUMNS (
+    amount BIGINT PATH '$[0]', held BIGINT PATH '$[1]', version BIGINT PATH '$[2]',
+    entry_count BIGINT PATH '$[3]', id BIGINT PATH '$[4]', read_version BIGINT PATH '$[5]'
+)) AS c ON b.id = c.id AND b.version = c.read_version
+SET b.amount = c.amount, b.held = c.held, b.version = c.version,
+    b.entry_count = c.entry_count, b.updated_at = %s
+"""
+_UPDATE_EACH = """
+UPDATE {table} SET amount = %s, held = %s, version = %s, entry_count = %s, updated_at = %s
+WHERE id = %s AND version = %s
+"""

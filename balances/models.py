@@ -1,0 +1,120 @@
+"""Balances and the ledger entries behind them."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from balances.enums import BalanceStatus, House, Owner
+
+CURRENCY_MAX_LENGTH = 8
+
+
+class Balance(models.Model):
+    """What one owner holds in one currency. Amounts are integers of minor units.
+
+    `version` counts every change; `entry_count` counts those that moved money, and is the version
+    of the last ledger entry. Only `transactions.posting` changes amounts.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="balances"
+    )
+    house = models.CharField(max_length=16, choices=House, null=True)  # noqa: DJ001 - NULL: a user's
+    currency = models.CharField(max_length=CURRENCY_MAX_LENGTH)
+    amount = models.BigIntegerField(default=0)
+    held = models.BigIntegerField(default=0)
+    overdraft_limit = models.BigIntegerField(default=0)
+    version = models.BigIntegerField(default=0)
+    entry_count = models.BigIntegerField(default=0)
+    status = models.CharField(max_length=16, choices=BalanceStatus, default=BalanceStatus.ACTIVE)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["user", "currency"], name="balance_one_per_user_currency"
+            ),
+            models.UniqueConstraint(
+                fields=["house", "currency"], name="balance_one_per_house_currency"
+            ),
+            models.CheckConstraint(
+                condition=Q(user__isnull=True, house__isnull=False)
+                | Q(user__isnull=False, house__isnull=True),
+                name="balance_has_one_owner",
+            ),
+            models.CheckConstraint(
+                condition=Q(house__isnull=True) | Q(house__in=House.values),
+                name="balance_house_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=BalanceStatus.values), name="balance_status_known"
+            ),
+            models.CheckConstraint(condition=~Q(currency=""), name="balance_currency_not_empty"),
+            models.CheckConstraint(condition=Q(held__gte=0), name="balance_held_not_negative"),
+            models.CheckConstraint(
+                condition=Q(overdraft_limit__gte=0), name="balance_overdraft_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(house__isnull=False) | Q(amount__gte=F("held") - F("overdraft_limit")),
+                name="balance_available_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(entry_count__gte=0) & Q(version__gte=F("entry_count")),
+                name="balance_version_counts_entries",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.owner_name} {self.currency}"
+
+    @property
+    def owner(self) -> Owner:
+        return House(self.house) if self.house is not None else int(self.user_id or 0)
+
+    @property
+    def owner_name(self) -> str:
+        return self.user.username if self.user is not None else f"house:{self.house}"
+
+    @property
+    def available(self) -> int:
+        """What can be spent now, in minor units."""
+        return self.amount - self.held + self.overdraft_limit
+
+
+class BalanceHistory(models.Model):
+    """A ledger entry: what one transaction did to one balance. Append-only (triggers)."""
+
+    balance = models.ForeignKey(Balance, on_delete=models.PROTECT, related_name="entries")
+    transaction = models.ForeignKey(
+        "transactions.Transaction",
+        on_delete=models.PROTECT,
+        related_name="entries",
+        db_index=False,  # the unique constraint below begins with it
+    )
+    delta = models.BigIntegerField()
+    amount_before = models.BigIntegerField()
+    amount_after = models.BigIntegerField()
+    version = models.BigIntegerField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "ledger entry"
+        verbose_name_plural = "ledger entries"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["balance", "version"], name="entry_version_once"),
+            models.UniqueConstraint(
+                fields=["transaction", "balance"], name="entry_once_per_balance"
+            ),
+            models.CheckConstraint(
+                condition=Q(amount_after=F("amount_before") + F("delta")), name="entry_adds_up"
+            ),
+            models.CheckConstraint(condition=~Q(delta=0), name="entry_moves_something"),
+            models.CheckConstraint(condition=Q(version__gte=1), name="entry_version_from_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"entry {self.version} of balance {self.balance_id}"

@@ -1,0 +1,46 @@
+"""Writes the balance history, and keeps the cache behind the books."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.transaction import on_commit
+from django.dispatch import receiver
+
+from balances.accounts import Account, Entry
+from balances.cache import balance_cache
+from balances.models import BalanceHistory
+from balances.signals import balances_changed
+from ledgerlink.rows import insert_rows
+
+_COLUMNS = (
+    "balance_id",
+    "transaction_id",
+    "delta",
+    "amount_before",
+    "amount_after",
+    "version",
+    "created_at",
+)
+
+
+@receiver(balances_changed, dispatch_uid="balances.write_history")
+def write_history(entries: Sequence[Entry], at: datetime, **_kwargs: Any) -> None:
+    insert_rows(
+        BalanceHistory,
+        _COLUMNS,
+        [
+            (e.balance_id, e.transaction_id, e.delta, e.before, e.after, e.version, at)
+            for e in entries
+        ],
+    )
+
+
+@receiver(balances_changed, dispatch_uid="balances.renew_cache")
+def renew_cache(accounts: Sequence[Account], **_kwargs: Any) -> None:
+    """Before the commit the cached copies are fenced off, after it they are renewed: whatever
+    dies in between leaves a cache that sends readers to the database."""
+    owned = [account for account in accounts if account.user_id is not None]
+    if owned:
+        balance_cache().fence(owned)
+        on_commit(lambda: balance_cache().renew(owned), robust=True)

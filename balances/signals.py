@@ -1,0 +1,7 @@
+"""What happens to balances. Sent inside the database transaction that makes the change."""
+
+from django.dispatch import Signal
+
+# accounts: Sequence[Account] as they stand after the change, entries: Sequence[Entry] in posting
+# order, at: datetime. A receiver that fails rolls the money back.
+balances_changed = Signal()

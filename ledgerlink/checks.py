@@ -1,0 +1,122 @@
+"""System checks: bad combinations of settings, refused by name and with a hint."""
+
+import ipaddress
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
+
+APP_ENVS = ("development", "test", "production")
+
+
+@checks.register("ledgerlink")
+def check_settings(**_kwargs: Any) -> list[checks.CheckMessage]:
+    found: list[checks.CheckMessage] = []
+    if settings.APP_ENV not in APP_ENVS:
+        found.append(
+            checks.Error(
+                f"APP_ENV is {settings.APP_ENV!r}.",
+                hint=f"Use one of {', '.join(APP_ENVS)}.",
+                id="ledgerlink.E001",
+            )
+        )
+    if settings.POSTING_MODE not in {"queued", "direct"}:
+        found.append(
+            checks.Error(
+                f"POSTING_MODE is {settings.POSTING_MODE!r}.",
+                hint="Use queued or direct.",
+                id="ledgerlink.E002",
+            )
+        )
+    return found + _check_topology() + _check_network() + _check_production()
+
+
+def _check_topology() -> list[checks.CheckMessage]:
+    found: list[checks.CheckMessage] = []
+    processes = int(os.environ.get("WEB_CONCURRENCY") or 1)
+    if processes > 1 and not settings.REDIS_HOST:
+        found.append(
+            checks.Error(
+                f"WEB_CONCURRENCY is {processes} without REDIS_HOST.",
+                hint="Each process would cache balances by itself and show stale ones: "
+                "set REDIS_HOST, or WEB_CONCURRENCY=1.",
+                id="ledgerlink.E003",
+            )
+        )
+    if settings.DB_HOST and not settings.REDIS_HOST:
+        found.append(
+            checks.Warning(
+                "DB_HOST is set without REDIS_HOST.",
+                hint="This is right only while a single process serves; else set REDIS_HOST.",
+                id="ledgerlink.W001",
+            )
+        )
+    return found
+
+
+def _check_network() -> list[checks.CheckMessage]:
+    found: list[checks.CheckMessage] = []
+    for proxy in settings.TRUSTED_PROXIES:
+        try:
+            ipaddress.ip_network(proxy)
+        except ValueError:
+            found.append(
+                checks.Error(
+                    f"TRUSTED_PROXIES holds {proxy!r}, which is no address or network.",
+                    hint="Write addresses or networks, such as 10.0.0.5 or 10.0.0.0/24.",
+                    id="ledgerlink.E004",
+                )
+            )
+    return found
+
+
+def _check_production() -> list[checks.CheckMessage]:
+    if not settings.PRODUCTION:
+        return []
+    found: list[checks.CheckMessage] = []
+    if not settings.ALLOWED_HOSTS or "*" in settings.ALLOWED_HOSTS:
+        found.append(
+            checks.Error(
+                "ALLOWED_HOSTS is empty or holds '*' in production.",
+                hint="Name the hosts that clients use, such as ALLOWED_HOSTS=pay.example.com.",
+                id="ledgerlink.E005",
+            )
+        )
+    if settings.SECRET_KEY == settings.JWT_SECRET:
+        found.append(
+            checks.Error(
+                "SECRET_KEY and JWT_SECRET are the same.",
+                hint="Make two, so that each can be rotated by itself.",
+                id="ledgerlink.E006",
+            )
+        )
+    if settings.DB_HOST and not settings.DATABASES["default"]["PASSWORD"]:
+        found.append(
+            checks.Error(
+                "DB_PASSWORD is empty in production.",
+                hint="Give the database user a password.",
+                id="ledgerlink.E007",
+            )
+        )
+    if settings.SELF_SERVICE_FUNDING:
+        found.append(
+            checks.Warning(
+                "SELF_SERVICE_FUNDING is on in production.",
+                hint="Users can then credit themselves: leave it off unless that is meant.",
+                id="ledgerlink.W002",
+            )
+        )
+    return found
+
+
+def refuse_bad_settings() -> None:
+    """Raise ImproperlyConfigured when a check of ours fails: a server started by gunicorn runs no
+    checks by itself."""
+    errors: Sequence[checks.CheckMessage] = [
+        found for found in checks.run_checks(tags=["ledgerlink"]) if found.is_serious()
+    ]
+    if errors:
+        raise ImproperlyConfigured("\n".join(str(error) for error in errors))

@@ -1,0 +1,58 @@
+"""Liveness and readiness.
+
+Liveness says that the process answers. Readiness says that it can serve: the database is reached
+and every migration is applied. A cache that is gone makes it slower, not unready (`degraded`).
+"""
+
+from django.core.cache import cache
+from django.db import Error, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.http import require_safe
+
+_migrated = False  # once true in this process it stays true: the code's migrations do not change
+
+
+@require_safe
+def live(_request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+def ready(_request: HttpRequest) -> JsonResponse:
+    """200 with `status` "ok" or "degraded", or 503; `checks` says of what."""
+    database = _database()
+    checks = {
+        "database": "ok" if database else "unavailable",
+        "migrations": "ok" if database and _migrations() else "pending",
+        "cache": "ok" if _cache() else "unavailable",
+    }
+    if checks["database"] != "ok" or checks["migrations"] != "ok":
+        answer = JsonResponse({"status": "unavailable", "checks": checks}, status=503)
+        answer["Retry-After"] = "2"
+        return answer
+    status = "ok" if checks["cache"] == "ok" else "degraded"
+    return JsonResponse({"status": status, "checks": checks})
+
+
+def _database() -> bool:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            return bool(cursor.fetchone() == (1,))
+    except Error:
+        connection.close()
+        return False
+
+
+def _migrations() -> bool:
+    global _migrated
+    if not _migrated:
+        executor = MigrationExecutor(connection)
+        _migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return _migrated
+
+
+def _cache() -> bool:
+    cache.set("health", "ok", timeout=5)
+    return bool(cache.get("health") == "ok")

@@ -1,0 +1,70 @@
+"""The two layers around every request: who it is in the logs, and what it may not be."""
+
+import re
+import secrets
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from ledgerlink import problems
+from ledgerlink.client_address import client_address
+from ledgerlink.context import RequestContext, current_request
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class RequestContextMiddleware:
+    """Gives each request an id (the caller's own X-Request-ID when it is a plain one) and a trace
+    id (W3C traceparent), and sends the request id back."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
+        parent = TRACEPARENT.fullmatch(request.META.get("HTTP_TRACEPARENT", ""))
+        context = RequestContext(
+            request_id=given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16),
+            trace_id=parent[1] if parent else secrets.token_hex(16),
+            ip=client_address(request),
+        )
+        token = current_request.set(context)
+        try:
+            response = self.get_response(request)
+        finally:
+            current_request.reset(token)
+        response["X-Request-ID"] = context.request_id
+        return response
+
+
+class ProblemMiddleware:
+    """Refuses bodies that are too large before a byte of them is parsed, and answers whatever the
+    views did not with a problem document instead of an HTML page (under /api only)."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.refuse_body(request) or self.get_response(request)
+
+    @staticmethod
+    def refuse_body(request: HttpRequest) -> HttpResponse | None:
+        if request.META.get("HTTP_TRANSFER_ENCODING"):
+            return problems.response(
+                411, "length_required", "Send the body with a Content-Length, not in chunks."
+            )
+        try:
+            length = int(request.META.get("CONTENT_LENGTH") or 0)
+        except ValueError:
+            return problems.response(400, "invalid_request", "Content-Length is not a number.")
+        if length > settings.MAX_BODY_BYTES:
+            return problems.response(
+                413,
+                "body_too_large",
+                f"The body has {length} bytes; the limit is {settings.MAX_BODY_BYTES}.",
+            )
+        return None

@@ -1,0 +1,125 @@
+"""Keyset pagination: page 1 and page 10,000 cost the same.
+
+A list is read newest first from one or more indexed streams (a user's transactions are those they
+sent and those they received), each limited to one page, merged in memory. The cursor is the key
+of the last row shown, so rows that arrive meanwhile neither shift nor repeat a page.
+"""
+
+import base64
+import binascii
+import heapq
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, TypeVar
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db.models import Model, QuerySet
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ledgerlink.errors import InvalidInput
+
+Row = TypeVar("Row", bound=Model)
+
+DEFAULT_PAGE_SIZE = 50
+MAX_PAGE_SIZE = 200
+
+
+class InvalidCursor(InvalidInput):
+    code = "invalid_cursor"
+    title = "The cursor is not one of ours"
+
+
+class InvalidPageSize(InvalidInput):
+    code = "invalid_page_size"
+    title = "The page size is out of range"
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """`key` is the last primary key seen; `backwards` asks for the newer rows before it."""
+
+    key: str
+    backwards: bool = False
+
+    def encode(self) -> str:
+        text = ("-" if self.backwards else "+") + self.key
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    @classmethod
+    def decode(cls, text: str) -> "Cursor":
+        try:
+            plain = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True).decode()
+        except (binascii.Error, ValueError) as error:
+            raise InvalidCursor("Follow the `next` and `previous` links as they are.") from error
+        if plain[:1] not in {"+", "-"}:
+            raise InvalidCursor("Follow the `next` and `previous` links as they are.")
+        return cls(key=plain[1:], backwards=plain[0] == "-")
+
+
+def page_size(request: Request) -> int:
+    text = request.query_params.get("page_size", str(DEFAULT_PAGE_SIZE))
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_PAGE_SIZE):
+        raise InvalidPageSize(f"`page_size` is a whole number from 1 to {MAX_PAGE_SIZE}.")
+    return int(text)
+
+
+def paginate(
+    request: Request, streams: Sequence[QuerySet[Row]], represent: Callable[[Row], dict[str, Any]]
+) -> Response:
+    """One page of the union of `streams`, newest (highest primary key) first.
+
+    Raises InvalidCursor or InvalidPageSize (400).
+    """
+    text = request.query_params.get("cursor")
+    cursor = Cursor.decode(text) if text is not None else None
+    size = page_size(request)
+    rows = _read(streams, cursor, size + 1)
+    more = len(rows) > size
+    rows = rows[:size]
+    backwards = cursor is not None and cursor.backwards
+    if backwards:
+        rows.reverse()
+    has_older = more if not backwards else bool(rows)
+    has_newer = more if backwards else cursor is not None and bool(rows)
+    return Response(
+        {
+            "next": _link(request, Cursor(str(rows[-1].pk))) if has_older else None,
+            "previous": _link(request, Cursor(str(rows[0].pk), backwards=True))
+            if has_newer
+            else None,
+            "results": [represent(row) for row in rows],
+        }
+    )
+
+
+def _read(streams: Sequence[QuerySet[Row]], cursor: Cursor | None, limit: int) -> list[Row]:
+    backwards = cursor is not None and cursor.backwards
+    order = "pk" if backwards else "-pk"
+    parts = []
+    for stream in streams:
+        rows = stream
+        if cursor is not None:
+            rows = rows.filter(**{"pk__gt" if backwards else "pk__lt": _key(stream, cursor)})
+        parts.append(rows.order_by(order)[:limit])
+    merged = heapq.merge(*parts, key=attrgetter("pk"), reverse=not backwards)
+    unique: dict[Any, Row] = {}
+    for row in merged:
+        unique.setdefault(row.pk, row)
+        if len(unique) == limit:
+            break
+    return list(unique.values())
+
+
+def _key(stream: QuerySet[Row], cursor: Cursor) -> Any:
+    try:
+        return stream.model._meta.pk.to_python(cursor.key)
+    except DjangoValidationError as error:
+        raise InvalidCursor("Follow the `next` and `previous` links as they are.") from error
+
+
+def _link(request: Request, cursor: Cursor) -> str:
+    query = request.query_params.copy()
+    query["cursor"] = cursor.encode()
+    return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")

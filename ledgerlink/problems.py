@@ -1,0 +1,134 @@
+"""RFC 9457 problem documents: the one place where an error becomes an HTTP answer."""
+
+import json
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from ledgerlink.context import current_request
+from ledgerlink.errors import LedgerError, Unavailable
+
+logger = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+RETRY_AFTER_DATABASE = 2  # seconds
+OUTAGE = Unavailable("The database can't be reached. Try again.", retry_after=RETRY_AFTER_DATABASE)
+
+Errors = dict[str, Any]
+
+
+def document(
+    status: int, code: str, detail: str, *, title: str = "", **extra: Any
+) -> dict[str, Any]:
+    """The body of a problem answer; `extra` members stand beside the standard ones."""
+    return {
+        "type": f"urn:ledger-link:problem:{code}",
+        "title": title or HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "request_id": current_request.get().request_id,
+        **extra,
+    }
+
+
+def response(status: int, code: str, detail: str, **extra: Any) -> HttpResponse:
+    """A problem answer for code that runs outside of a DRF view."""
+    body = json.dumps(document(status, code, detail, **extra))
+    return HttpResponse(body, status=status, content_type=CONTENT_TYPE)
+
+
+def of_ledger_error(error: LedgerError, **extra: Any) -> dict[str, Any]:
+    """The document of a refusal; `extra` may also name the request it answers."""
+    return document(
+        error.status, error.code, error.detail, title=error.title, **error.extra, **extra
+    )
+
+
+def exception_handler(error: Exception, _context: dict[str, Any]) -> Response:
+    """DRF's exception handler: every exception of an API view ends here."""
+    set_rollback()
+    headers: dict[str, str] = {}
+    if isinstance(error, (OperationalError, InterfaceError)):
+        logger.error("database unavailable: %s", type(error).__name__)
+        error = OUTAGE
+    if isinstance(error, LedgerError):
+        body = of_ledger_error(error)
+        if isinstance(error, Unavailable):
+            headers["Retry-After"] = str(error.retry_after)
+    else:
+        body, headers = _of_framework_error(error)
+    return Response(body, status=body["status"], headers=headers, content_type=CONTENT_TYPE)
+
+
+def _of_framework_error(error: Exception) -> tuple[dict[str, Any], dict[str, str]]:
+    headers: dict[str, str] = {}
+    match error:
+        case Http404() | exceptions.NotFound():
+            return document(404, "not_found", "There is nothing here."), headers
+        case PermissionDenied() | exceptions.PermissionDenied():
+            return document(403, "permission_denied", "You may not do this."), headers
+        case exceptions.ValidationError():
+            errors = field_errors(error.detail)
+            return document(400, "invalid_request", summary(errors), errors=errors), headers
+        case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
+            headers["WWW-Authenticate"] = getattr(error, "auth_header", "Bearer")
+            code = "not_authenticated"
+            if isinstance(error, exceptions.AuthenticationFailed):
+                code = "invalid_token"
+            return document(401, code, _sentence(error)), headers
+        case exceptions.APIException():
+            code = str(error.default_code)
+            return document(error.status_code, code, _sentence(error)), headers
+        case _:
+            logger.error("unhandled error in an API view", exc_info=error)
+            return document(500, "internal_error", "Something went wrong on our side."), headers
+
+
+def field_errors(detail: Any) -> Errors:
+    """DRF's validation detail as {field: [{code, detail}]}, nested for nested fields."""
+    if isinstance(detail, dict):
+        return {str(name): _leaf(inner) for name, inner in detail.items()}
+    return {"non_field_errors": _leaf(detail)}
+
+
+def _leaf(detail: Any) -> Any:
+    if isinstance(detail, dict):
+        return field_errors(detail)
+    if isinstance(detail, list):
+        return [_leaf(inner) for inner in detail]
+    return {"code": getattr(detail, "code", "invalid"), "detail": str(detail)}
+
+
+def summary(errors: Errors) -> str:
+    return f"Check these fields: {', '.join(sorted(errors))}."
+
+
+def _sentence(error: exceptions.APIException) -> str:
+    detail = error.detail
+    if isinstance(detail, dict):
+        detail = detail.get("detail", "The request was refused.")
+    return str(detail)
+
+
+def bad_request(_request: HttpRequest, _exception: Exception) -> HttpResponse:
+    return response(400, "invalid_request", "The request can't be understood.")
+
+
+def permission_denied(_request: HttpRequest, _exception: Exception) -> HttpResponse:
+    return response(403, "permission_denied", "You may not do this.")
+
+
+def page_not_found(_request: HttpRequest, _exception: Exception) -> HttpResponse:
+    return response(404, "not_found", "There is nothing here.")
+
+
+def server_error(_request: HttpRequest) -> HttpResponse:
+    return response(500, "internal_error", "Something went wrong on our side.")

@@ -1,0 +1,51 @@
+"""Where a secret comes from: the environment, or, in development only, a file made at random."""
+
+import os
+import secrets
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+MIN_SECRET_LENGTH = 32  # characters
+PLACEHOLDERS = ("change-me", "changeme", "secret", "default", "example", "insecure", "your-")
+
+
+def secret_from(env: environ.Env, name: str, *, production: bool, base_dir: Path) -> str:
+    """The secret in variable `name`.
+
+    In development a missing one is made at random once and kept in `var/`, readable by its owner
+    only, so that no shipped file ever contains a working key.
+
+    Raises ImproperlyConfigured in production when it is missing, short, or a placeholder, and
+    anywhere when it is set but shorter than 32 characters.
+    """
+    value: str = env.str(name, default="")
+    if not value and not production:
+        return _development_secret(base_dir / "var" / f"development-{name.lower()}")
+    if not value:
+        raise ImproperlyConfigured(f"{name} is not set. APP_ENV=production needs one: {_HOW}")
+    if len(value) < MIN_SECRET_LENGTH or len(set(value)) < 8:
+        raise ImproperlyConfigured(
+            f"{name} is too short or too uniform: at least {MIN_SECRET_LENGTH} random characters. {_HOW}"
+        )
+    if production and any(word in value.lower() for word in PLACEHOLDERS):
+        raise ImproperlyConfigured(f"{name} is a placeholder, not a secret. {_HOW}")
+    return value
+
+
+_HOW = "Make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+
+
+def _development_secret(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    if not path.exists():
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(48))
+        try:
+            os.link(fresh, path)  # atomic: the first process wins, the others read its secret
+        except FileExistsError:
+            pass
+        fresh.unlink()
+    return path.read_text()

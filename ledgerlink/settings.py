@@ -1,0 +1,234 @@
+"""Settings, read from the environment (and from `.env` beside manage.py when there is one).
+
+Every variable is listed with its default in `.env.example`. A bad combination is refused by the
+system checks in `ledgerlink.checks`; a bad secret in production is refused here, before anything
+is served.
+"""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import environ
+
+from ledgerlink.logs import logging_config
+from ledgerlink.secrets import secret_from
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+environ.Env.read_env(BASE_DIR / ".env")
+
+APP_ENV = env.str("APP_ENV", default="development")
+PRODUCTION = APP_ENV == "production"
+DEBUG = False  # Problem documents and the log tell more than Django's debug page, and leak less.
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+
+SECRET_KEY = secret_from(env, "SECRET_KEY", production=PRODUCTION, base_dir=BASE_DIR)
+JWT_SECRET = secret_from(env, "JWT_SECRET", production=PRODUCTION, base_dir=BASE_DIR)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[] if PRODUCTION else ["*"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# --- Money and posting -------------------------------------------------------------------------
+
+DEFAULT_CURRENCY = env.str("DEFAULT_CURRENCY", default="USD")
+# Currencies beyond ISO 4217, or with another exponent: "BTC:8,USDT:6".
+EXTRA_CURRENCIES = env.list("EXTRA_CURRENCIES", default=[])
+SELF_SERVICE_FUNDING = env.bool("SELF_SERVICE_FUNDING", default=not PRODUCTION)
+OPEN_REGISTRATION = env.bool("OPEN_REGISTRATION", default=True)
+
+# "queued": a poster thread per process commits what waits as one group; "direct": in the caller.
+POSTING_MODE = env.str("POSTING_MODE", default="queued")
+POSTING_QUEUE_SIZE = env.int("POSTING_QUEUE_SIZE", default=2000)
+POSTING_BATCH_SIZE = env.int("POSTING_BATCH_SIZE", default=500)
+POSTING_TIMEOUT_SECONDS = env.float("POSTING_TIMEOUT_SECONDS", default=10.0)
+
+# --- Applications ------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
+    "ledgerlink.apps.LedgerLinkConfig",
+    "users.apps.UsersConfig",
+    "balances.apps.BalancesConfig",
+    "transactions.apps.TransactionsConfig",
+    "audit.apps.AuditConfig",
+]
+
+MIDDLEWARE = [
+    "ledgerlink.middleware.RequestContextMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "ledgerlink.middleware.ProblemMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "ledgerlink.urls"
+WSGI_APPLICATION = "ledgerlink.wsgi.application"
+APPEND_SLASH = False
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Database: SQLite unless DB_HOST names a MySQL-compatible server -----------------------------
+
+DB_HOST = env.str("DB_HOST", default="")
+SQLITE_PATH = BASE_DIR / env.str("SQLITE_PATH", default="var/ledgerlink.sqlite3")
+DATABASES: dict[str, dict[str, object]]
+if DB_HOST:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.mysql",
+            "HOST": DB_HOST,
+            "PORT": env.str("DB_PORT", default="3306"),
+            "USER": env.str("DB_USER", default="ledgerlink"),
+            "PASSWORD": env.str("DB_PASSWORD", default=""),
+            "NAME": env.str("DB_NAME", default="ledgerlink"),
+            "CONN_MAX_AGE": 300,
+            "CONN_HEALTH_CHECKS": True,
+            "OPTIONS": {
+                "charset": "utf8mb4",
+                "connect_timeout": 3,
+                "read_timeout": 30,
+                "write_timeout": 30,
+                "isolation_level": "read committed",
+                "init_command": "SET sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,"
+                "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', "
+                "innodb_lock_wait_timeout = 5",
+            },
+            "TEST": {"CHARSET": "utf8mb4"},
+        }
+    }
+else:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": SQLITE_PATH,
+            "CONN_MAX_AGE": None,
+            # IMMEDIATE takes the write lock at BEGIN, so two writers queue instead of failing.
+            "OPTIONS": {
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 20,
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
+                "PRAGMA busy_timeout=20000; PRAGMA cache_size=-16000;",
+            },
+            # A file, which threads can share, and one for each test run.
+            "TEST": {"NAME": BASE_DIR / "var" / f"test-{os.getpid()}.sqlite3"},
+        }
+    }
+    SQLITE_PATH.parent.mkdir(parents=True, exist_ok=True)
+
+# --- Cache: in the process unless REDIS_HOST names a server --------------------------------------
+
+REDIS_HOST = env.str("REDIS_HOST", default="")
+BALANCE_CACHE_SECONDS = 300
+CACHES: dict[str, dict[str, object]]
+if REDIS_HOST:
+    CACHES = {
+        "default": {
+            "BACKEND": "django_redis.cache.RedisCache",
+            "LOCATION": f"redis://{REDIS_HOST}:{env.int('REDIS_PORT', default=6379)}"
+            f"/{env.int('REDIS_DB', default=0)}",
+            "OPTIONS": {
+                "PASSWORD": env.str("REDIS_PASSWORD", default=""),
+                "SOCKET_CONNECT_TIMEOUT": 0.25,
+                "SOCKET_TIMEOUT": 0.25,
+                "IGNORE_EXCEPTIONS": True,
+            },
+            "KEY_PREFIX": "ledgerlink",
+        }
+    }
+else:
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+# --- Users, tokens, passwords --------------------------------------------------------------------
+
+AUTH_USER_MODEL = "users.User"
+AUTHENTICATION_BACKENDS = ["users.backends.UsernameOrEmailBackend"]
+IDENTITY_CACHE_SECONDS = 5
+# Argon2id at OWASP's minimum (19 MiB, 2 passes): Django's own setting takes 100 MiB a login.
+PASSWORD_HASHERS = ["users.hashers.Argon2Hasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+SIMPLE_JWT = {
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": JWT_SECRET,
+    "ISSUER": "ledgerlink",
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=7),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
+    "CHECK_REVOKE_TOKEN": True,  # A password change ends the access tokens as well.
+}
+
+# --- API -----------------------------------------------------------------------------------------
+
+MAX_BODY_BYTES = 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["users.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["ledgerlink.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "EXCEPTION_HANDLER": "ledgerlink.problems.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,
+    "UNICODE_JSON": True,
+}
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+
+# --- Pages, time, safety -------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "var" / "static"
+WHITENOISE_USE_FINDERS = not PRODUCTION
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+LANGUAGE_CODE = "en"
+USE_I18N = False
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("SECURE_COOKIES", default=PRODUCTION)
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=False)
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000 if PRODUCTION else 0)
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+
+# The login name is unique through a generated key (case-insensitive, free again after deletion),
+# which this check cannot see.
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]
+
+LOGGING = logging_config(level=LOG_LEVEL, as_json=PRODUCTION)
+
+UNFOLD = {
+    "SITE_TITLE": "Ledger Link",
+    "SITE_HEADER": "Ledger Link",
+    "SITE_SYMBOL": "account_balance",
+}

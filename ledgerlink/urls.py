@@ -1,0 +1,31 @@
+"""Every address of the service."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from ledgerlink import health
+
+health_urls = [
+    path("health", health.live, name="health"),
+    path("health/ready", health.ready, name="health-ready"),
+]
+
+api_v1 = [
+    *health_urls,
+    path("", include("users.urls")),
+    path("", include("balances.urls")),
+    path("", include("transactions.urls")),
+]
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    *health_urls,
+    path("api/v1/", include(api_v1)),
+    path("admin/", admin.site.urls),
+]
+
+handler400 = "ledgerlink.problems.bad_request"
+handler403 = "ledgerlink.problems.permission_denied"
+handler404 = "ledgerlink.problems.page_not_found"
+handler500 = "ledgerlink.problems.server_error"

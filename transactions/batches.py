@@ -1,0 +1,105 @@
+"""Posting a batch against a database that may refuse, stall or vanish.
+
+`post_units` posts independent units (the instructions of one caller each) as one database
+transaction. What can be tried again is: deadlocks, lock timeouts, lost connections, two processes
+that met on one idempotency key. A batch that still fails is split, so that one poisoned
+unit cannot fail its neighbours.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Sequence
+
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection
+
+from balances.accounts import ConcurrentUpdate
+from ledgerlink.errors import Unavailable
+from transactions.errors import OutcomeUnknown
+from transactions.instructions import Instruction, Outcome
+from transactions.posting import post
+from transactions.recovery import already_posted
+
+logger = logging.getLogger(__name__)
+
+Unit = Sequence[Instruction]
+Result = list[Outcome] | Exception
+
+ATTEMPTS = 6
+FIRST_PAUSE = 0.005  # seconds; doubled at each attempt, with jitter
+
+# MySQL and MariaDB error numbers.
+_COLLISIONS = {1020, 1205, 1213}  # record changed, lock wait timeout, deadlock
+_NEVER_CONNECTED = {1040, 1047, 1203, 2002, 2003}  # too many connections, node not ready, refused
+_LOST = {1053, 1927, 2006, 2013, 2055} | _NEVER_CONNECTED
+
+
+def post_units(units: Sequence[Unit]) -> list[Result]:
+    """What became of each unit: its outcomes, or the exception that its caller shall get."""
+    try:
+        outcomes = iter(_post_with_retries([i for unit in units for i in unit]))
+    except Unavailable as error:
+        return [error for _ in units]
+    except Exception as error:
+        if len(units) == 1:
+            logger.exception("a batch could not be posted")
+            return [error]
+        logger.warning("a batch of %d is split: %s", len(units), type(error).__name__)
+        middle = len(units) // 2
+        return post_units(units[:middle]) + post_units(units[middle:])
+    return [[next(outcomes) for _ in unit] for unit in units]
+
+
+def _post_with_retries(instructions: list[Instruction]) -> list[Outcome]:
+    """Raises Unavailable when nothing was posted, OutcomeUnknown when it can't be told, and
+    whatever else `post` raises."""
+    if connection.in_atomic_block:  # a caller's transaction can't be retried from within
+        return post(instructions)
+    in_doubt = False  # a commit may have happened although its answer was lost
+    pause = FIRST_PAUSE
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            if in_doubt:
+                return _finish(instructions)
+            return post(instructions)
+        except (DatabaseError, InterfaceError, ConcurrentUpdate) as error:
+            if _is_lost(error):
+                in_doubt = in_doubt or not _never_connected(error)
+                connection.close()
+            elif attempt == ATTEMPTS or not _is_collision(error):
+                raise
+            logger.info("attempt %d of a batch failed: %s", attempt, type(error).__name__)
+        time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
+        pause *= 2
+    if in_doubt:
+        raise OutcomeUnknown("Ask again with the same idempotency key.", retry_after=2)
+    raise Unavailable("The database can't be reached. Nothing was moved.", retry_after=2)
+
+
+def _finish(instructions: list[Instruction]) -> list[Outcome]:
+    """Take what the interrupted attempt committed, and post what it did not."""
+    done = already_posted(instructions)
+    rest = [i for i in instructions if i.id not in done]
+    done |= {i.id: outcome for i, outcome in zip(rest, post(rest), strict=True)} if rest else {}
+    return [done[i.id] for i in instructions]
+
+
+def _number(error: Exception) -> int:
+    return error.args[0] if error.args and isinstance(error.args[0], int) else 0
+
+
+def _is_lost(error: Exception) -> bool:
+    return isinstance(error, InterfaceError) or _number(error) in _LOST
+
+
+def _never_connected(error: Exception) -> bool:
+    return _number(error) in _NEVER_CONNECTED
+
+
+def _is_collision(error: Exception) -> bool:
+    """Two writers met: on a lock, on a version, or on a unique key (which the next attempt then
+    finds taken and replays)."""
+    if isinstance(error, (ConcurrentUpdate, IntegrityError)):
+        return True
+    locked = isinstance(error, OperationalError) and "locked" in str(error)
+    return locked or _number(error) in _COLLISIONS

@@ -1,0 +1,94 @@
+"""Why money did not move."""
+
+from ledgerlink.errors import LedgerError, Unavailable
+
+
+class PostingRefused(LedgerError):
+    """A refusal that is kept in the books as a failed transaction with this code."""
+
+
+class InsufficientFunds(PostingRefused):
+    code = "insufficient_funds"
+    title = "There is not enough money available"
+
+
+class BalanceFrozen(PostingRefused):
+    code = "balance_frozen"
+    title = "The balance is frozen"
+
+
+class BalanceLimitExceeded(PostingRefused):
+    code = "balance_limit_exceeded"
+    title = "The balance would grow beyond what can be kept"
+
+
+class VersionConflict(PostingRefused):
+    code = "version_conflict"
+    title = "The balance has changed since it was read"
+    status = 409
+
+
+class UnknownParty(LedgerError):
+    """There is nobody to move money to or from, so nothing is kept."""
+
+    code = "user_not_found"
+    title = "There is no such user"
+
+
+class SelfTransfer(LedgerError):
+    code = "self_transfer"
+    title = "Source and destination are the same balance"
+
+
+class ActorInactive(LedgerError):
+    code = "user_inactive"
+    title = "The user is deactivated"
+    status = 403
+
+
+class GroupRefused(LedgerError):
+    """Nothing of an all-or-nothing group was posted because another member was refused."""
+
+    code = "group_refused"
+    title = "Another instruction of the same group was refused"
+
+
+class IdempotencyKeyReused(LedgerError):
+    code = "idempotency_key_reused"
+    title = "The idempotency key was used for another request"
+
+
+class FundingNotAllowed(LedgerError):
+    code = "funding_not_allowed"
+    title = "You may not deposit or withdraw by yourself"
+    status = 403
+
+
+class QueueFull(Unavailable):
+    code = "queue_full"
+    title = "Too many transactions are waiting"
+
+
+class PostingTimedOut(Unavailable):
+    """The instruction was withdrawn before it was taken: nothing moved."""
+
+    code = "posting_timed_out"
+    title = "The transaction could not be posted in time"
+
+
+class OutcomeUnknown(Unavailable):
+    """The database was lost at the commit; the same idempotency key will tell."""
+
+    code = "outcome_unknown"
+    title = "The database was lost while the transaction was being posted"
+
+
+_BY_CODE = {
+    kind.code: kind
+    for kind in (InsufficientFunds, BalanceFrozen, BalanceLimitExceeded, VersionConflict)
+}
+
+
+def refusal_of(failure_code: str) -> PostingRefused | None:
+    """The refusal that a stored transaction's failure code stands for; None when it has none."""
+    return _BY_CODE[failure_code]() if failure_code else None

@@ -1,0 +1,122 @@
+"""Transactions, and the idempotency keys that made them."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from uuid_utils.compat import uuid7
+
+from balances.models import CURRENCY_MAX_LENGTH, Balance
+from transactions.enums import TransactionStatus, TransactionType
+
+DESCRIPTION_MAX_LENGTH = 255
+REFERENCE_MAX_LENGTH = 100
+IDEMPOTENCY_KEY_MAX_LENGTH = 255
+
+
+class Transaction(models.Model):
+    """Money that moved, was to move, or was refused, from one balance to another.
+
+    `amount` is minor units, always positive. A transaction that is no longer pending never
+    changes (triggers); undoing a completed one is a new reversal.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    type = models.CharField(max_length=10, choices=TransactionType)
+    status = models.CharField(max_length=10, choices=TransactionStatus)
+    source = models.ForeignKey(
+        Balance, on_delete=models.PROTECT, related_name="sent", db_index=False
+    )
+    destination = models.ForeignKey(
+        Balance, on_delete=models.PROTECT, related_name="received", db_index=False
+    )
+    amount = models.BigIntegerField()
+    currency = models.CharField(max_length=CURRENCY_MAX_LENGTH)
+    description = models.CharField(max_length=DESCRIPTION_MAX_LENGTH, blank=True)
+    reference = models.CharField(max_length=REFERENCE_MAX_LENGTH, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    failure_code = models.CharField(max_length=40, blank=True)
+    reverses = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="reversals"
+    )
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField()
+    effective_at = models.DateTimeField(help_text="Value date: when it counts as having happened.")
+    completed_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes: ClassVar[list[models.Index]] = [
+            # A user's lists are keyset scans of these two, in the order of the time-ordered key.
+            models.Index(fields=["source", "id"], name="transaction_by_source"),
+            models.Index(fields=["destination", "id"], name="transaction_by_destination"),
+        ]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="transaction_amount_positive"),
+            models.CheckConstraint(
+                condition=~Q(source=F("destination")), name="transaction_two_balances"
+            ),
+            models.CheckConstraint(
+                condition=Q(type__in=TransactionType.values), name="transaction_type_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=TransactionStatus.values), name="transaction_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(status=TransactionStatus.COMPLETED, completed_at__isnull=False)
+                | (~Q(status=TransactionStatus.COMPLETED) & Q(completed_at__isnull=True)),
+                name="transaction_completed_has_time",
+            ),
+            models.CheckConstraint(
+                condition=(Q(status=TransactionStatus.FAILED) & ~Q(failure_code=""))
+                | (~Q(status=TransactionStatus.FAILED) & Q(failure_code="")),
+                name="transaction_failed_has_code",
+            ),
+            models.CheckConstraint(
+                condition=Q(type=TransactionType.REVERSAL, reverses__isnull=False)
+                | (~Q(type=TransactionType.REVERSAL) & Q(reverses__isnull=True)),
+                name="transaction_reversal_names_original",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.pk}"
+
+
+class AsciiField(models.CharField):  # type: ignore[type-arg] # django-stubs' generics are not runtime ones
+    """ASCII text compared byte by byte on every engine (MySQL's default ignores case)."""
+
+    def db_type(self, connection: object) -> str | None:
+        plain = super().db_type(connection)  # type: ignore[arg-type] # a backend's wrapper
+        if plain is not None and getattr(connection, "vendor", "") == "mysql":
+            return f"{plain} CHARACTER SET ascii COLLATE ascii_bin"
+        return plain
+
+
+class IdempotencyKey(models.Model):
+    """The transaction that a caller's key made, and the answer that was given.
+
+    Apart from the transaction, which never changes, because keys are forgotten one day.
+    """
+
+    scope = AsciiField(max_length=64)  # Actor.scope
+    key = AsciiField(max_length=IDEMPOTENCY_KEY_MAX_LENGTH)
+    fingerprint = AsciiField(max_length=64)  # SHA-256 of the request, hex
+    transaction = models.ForeignKey(Transaction, on_delete=models.PROTECT, related_name="keys")
+    answer = models.TextField(null=True)  # noqa: DJ001 - NULL: made by a command, which keeps none
+    answer_status = models.SmallIntegerField(null=True)  # HTTP status
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["scope", "key"], name="idempotency_key_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scope} {self.key}"

@@ -1,0 +1,167 @@
+"""Feeds the posting engine: group commit.
+
+Each request hands its instructions to the poster thread of its process and waits. The poster
+takes whatever is waiting, without any delay of its own, posts it as one database transaction and
+answers each. A lone request costs what it did; under load, the locks, the round trips and the
+fsync are shared. Correctness rests on the database alone: any number of processes may do this.
+"""
+
+import atexit
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import Sequence
+from functools import lru_cache
+
+from django.conf import settings
+from django.db import close_old_connections, connections
+
+from transactions.batches import Result, post_units
+from transactions.errors import OutcomeUnknown, PostingTimedOut, QueueFull
+from transactions.instructions import Instruction, Outcome
+
+logger = logging.getLogger(__name__)
+
+GRACE_SECONDS = 60.0  # for a batch that was taken: retries and lock timeouts are bounded well below
+
+
+def submit(instructions: Sequence[Instruction]) -> list[Outcome]:
+    """Post the instructions of one caller; the outcomes are in the same order.
+
+    Raises QueueFull, PostingTimedOut or Unavailable when nothing was posted, OutcomeUnknown when
+    that can't be told, and a database error that belongs to these instructions alone.
+    """
+    if settings.POSTING_MODE == "direct":
+        return post_directly(instructions)
+    return processor().submit(instructions)
+
+
+def post_directly(instructions: Sequence[Instruction]) -> list[Outcome]:
+    """Post in the calling thread: for commands and for tests. Raises as `submit` does."""
+    return _unwrap(post_units([instructions])[0])
+
+
+def _unwrap(result: Result) -> list[Outcome]:
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+class _Ticket:
+    """The instructions of one caller on their way through the queue."""
+
+    __slots__ = ("done", "instructions", "result")
+
+    def __init__(self, instructions: Sequence[Instruction]) -> None:
+        self.instructions = instructions
+        self.done = threading.Event()
+        self.result: Result | None = None
+
+    def finish(self, result: Result) -> None:
+        self.result = result
+        self.done.set()
+
+
+class Processor:
+    """A bounded queue and the one thread that empties it.
+
+    `queue_size` and `batch_size` count instructions. The thread starts with the first
+    instruction, in whichever process that is, so it is safe to fork before.
+    """
+
+    def __init__(self, *, queue_size: int, batch_size: int, timeout: float) -> None:
+        self._queue_size = queue_size
+        self._batch_size = batch_size
+        self._timeout = timeout  # seconds
+        self._begin_anew()
+        os.register_at_fork(after_in_child=self._begin_anew)
+
+    def _begin_anew(self) -> None:
+        self._condition = threading.Condition()
+        self._queue: deque[_Ticket] = deque()
+        self._waiting = 0
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def submit(self, instructions: Sequence[Instruction]) -> list[Outcome]:
+        ticket = _Ticket(instructions)
+        self._enqueue(ticket)
+        if not ticket.done.wait(self._timeout):
+            self._withdraw(ticket)
+            if not ticket.done.wait(GRACE_SECONDS):
+                raise OutcomeUnknown("Ask again with the same idempotency key.")
+        assert ticket.result is not None
+        return _unwrap(ticket.result)
+
+    def close(self) -> None:
+        """Post what is waiting, then end the thread. Instructions that come later are refused."""
+        with self._condition:
+            self._closed = True
+            self._condition.notify_all()
+            thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def _enqueue(self, ticket: _Ticket) -> None:
+        with self._condition:
+            if self._closed:
+                raise QueueFull("The server is shutting down. Nothing was moved.")
+            if self._waiting + len(ticket.instructions) > self._queue_size:
+                raise QueueFull("Too many transactions are waiting. Nothing was moved.")
+            self._queue.append(ticket)
+            self._waiting += len(ticket.instructions)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="poster", daemon=True)
+                self._thread.start()
+            self._condition.notify()
+
+    def _withdraw(self, ticket: _Ticket) -> None:
+        """Take the ticket back if the poster has not taken it yet. Raises PostingTimedOut."""
+        with self._condition:
+            if ticket not in self._queue:
+                return
+            self._queue.remove(ticket)
+            self._waiting -= len(ticket.instructions)
+        raise PostingTimedOut("It was not its turn in time. Nothing was moved.")
+
+    def _run(self) -> None:
+        while tickets := self._take():
+            close_old_connections()
+            try:
+                results = post_units([ticket.instructions for ticket in tickets])
+            except BaseException as error:  # the thread must outlive anything that a batch does
+                logger.exception("the poster met an unexpected error")
+                unknown = OutcomeUnknown(f"An unexpected error: {type(error).__name__}.")
+                results = [unknown for _ in tickets]
+            for ticket, result in zip(tickets, results, strict=True):
+                ticket.finish(result)
+        connections.close_all()
+
+    def _take(self) -> list[_Ticket]:
+        """Wait for work and take as much as one batch may hold; nothing once closed and empty."""
+        with self._condition:
+            while not self._queue and not self._closed:
+                self._condition.wait()
+            tickets: list[_Ticket] = []
+            size = 0
+            while self._queue and (
+                not tickets or size + len(self._queue[0].instructions) <= self._batch_size
+            ):
+                ticket = self._queue.popleft()
+                size += len(ticket.instructions)
+                tickets.append(ticket)
+            self._waiting -= size
+            return tickets
+
+
+@lru_cache(maxsize=1)
+def processor() -> Processor:
+    """The processor of this process; it ends in good order when the process does."""
+    made = Processor(
+        queue_size=settings.POSTING_QUEUE_SIZE,
+        batch_size=settings.POSTING_BATCH_SIZE,
+        timeout=settings.POSTING_TIMEOUT_SECONDS,
+    )
+    atexit.register(made.close)
+    return made

@@ -1,0 +1,7 @@
+"""What happens to transactions. Sent inside the database transaction that posts them."""
+
+from django.dispatch import Signal
+
+# posted: Sequence[Posted] (transactions/instructions.py), completed and failed ones alike, at:
+# datetime. A receiver that fails rolls the money back.
+transactions_posted = Signal()

@@ -1,0 +1,118 @@
+"""Users and their roles."""
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.core.validators import RegexValidator, validate_email
+from django.db import models
+from django.db.models import Case, GeneratedField, Q, When
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from users.roles import CAPABILITIES, STAFF_ROLES, Capability, Role
+
+USERNAME_MAX_LENGTH = 50
+EMAIL_MAX_LENGTH = 254
+validate_username = RegexValidator(
+    r"\A[A-Za-z0-9][A-Za-z0-9._-]{1,49}\Z",
+    "2 to 50 letters, digits, dots, hyphens and underscores, beginning with a letter or digit.",
+)
+
+
+def _while_not_deleted(name: str) -> Case:
+    """The lower-cased text, or NULL (which is unique to nobody) once deleted or when empty."""
+    return Case(
+        When(Q(deleted_at__isnull=True) & ~Q(**{name: ""}), then=Lower(name)),
+        default=None,
+        output_field=models.CharField(max_length=EMAIL_MAX_LENGTH),
+    )
+
+
+class UserManager(BaseUserManager["User"]):
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(username_key=(username or "").lower())
+
+    def create_user(
+        self, username: str, email: str = "", password: str | None = None, **fields: Any
+    ) -> "User":
+        user = self.model(username=username, email=email, **fields)
+        user.set_password(password)
+        user.full_clean()
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, username: str, email: str, password: str, **fields: Any) -> "User":
+        return self.create_user(
+            username, email, password, role=Role.ADMIN, is_superuser=True, **fields
+        )
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person or a backend that owns balances, or works with those of others by its role.
+
+    Never deleted from the table: the books refer to it. A soft delete sets `deleted_at`, and the
+    generated keys then let go of the name and the e-mail.
+    """
+
+    username = models.CharField(max_length=USERNAME_MAX_LENGTH, validators=[validate_username])
+    email = models.CharField(max_length=EMAIL_MAX_LENGTH, blank=True, validators=[validate_email])
+    role = models.CharField(max_length=10, choices=Role, default=Role.USER)
+    is_active = models.BooleanField(default=True)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    username_key = GeneratedField(
+        expression=_while_not_deleted("username"),
+        output_field=models.CharField(max_length=USERNAME_MAX_LENGTH, null=True),
+        db_persist=True,
+    )
+    email_key = GeneratedField(
+        expression=_while_not_deleted("email"),
+        output_field=models.CharField(max_length=EMAIL_MAX_LENGTH, null=True),
+        db_persist=True,
+    )
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "username"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["email"]
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["username_key"],
+                name="user_username_once",
+                violation_error_code="unique",
+                violation_error_message="This username is taken.",
+            ),
+            models.UniqueConstraint(
+                fields=["email_key"],
+                name="user_email_once",
+                violation_error_code="unique",
+                violation_error_message="This e-mail address is taken.",
+            ),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="user_role_known"),
+            models.CheckConstraint(condition=~Q(username=""), name="user_username_not_empty"),
+            models.CheckConstraint(
+                condition=Q(deleted_at__isnull=True) | Q(is_active=False),
+                name="user_deleted_is_inactive",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.username
+
+    def clean(self) -> None:
+        super().clean()
+        self.email = self.email.lower()
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether the back-office lets this user in."""
+        return self.is_superuser or Role(self.role) in STAFF_ROLES
+
+    def can(self, capability: Capability) -> bool:
+        return capability in CAPABILITIES[Role(self.role)]

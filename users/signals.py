@@ -1,0 +1,13 @@
+"""What happens to users. Sent inside the database transaction that makes the change."""
+
+from django.dispatch import Signal
+
+# users: Sequence[User], actor: Actor
+users_created = Signal()
+
+# user: User, actor: Actor, action: str ("updated", "deleted", "password_changed",
+# "logged_in", "logged_out"), changes: {field: [before, after]} without secrets
+user_changed = Signal()
+
+# identifier: str (what was typed, at most 254 characters), actor: Actor
+login_failed = Signal()
