@@ -1,14 +1,36 @@
-"""Fixtures that every test gets."""
+"""Fixtures that every test gets, and the cast: Alice owns, Bob is the counterparty, Charlie is a
+stranger; Finance, Auditor and Admin work in the back-office."""
 
+import random
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db import connections
 from django.test import TransactionTestCase
 
+from balances.cache import balance_cache
 from tests import triggers
+from tests.books import make_user
+from transactions.processor import Processor, processor
+from users.identity import forget_all
+from users.models import User
+from users.roles import Role
+
+SEED = "hypothesis_seed"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose Hypothesis' seed here unless one was given, so that the header can show it."""
+    if getattr(config.option, SEED, None) is None:
+        setattr(config.option, SEED, str(random.randrange(2**32)))
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"Hypothesis seed: replay with --hypothesis-seed={getattr(config.option, SEED)}"
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -26,3 +48,56 @@ def flush_passes_append_only_triggers() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", teardown_without_triggers)
         yield
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered(settings: Any) -> None:
+    """No test sees what another left in a cache, and money is posted in the calling thread (see
+    `queued`), since the poster's connection can't see a test's own transaction."""
+    settings.POSTING_MODE = "direct"
+    cache.clear()
+    balance_cache().clear()
+    forget_all()
+
+
+@pytest.fixture
+def queued(settings: Any, transactional_db: None) -> Iterator[Processor]:
+    """A poster thread of this test's own: `submit` goes through the queue."""
+    settings.POSTING_MODE = "queued"
+    processor.cache_clear()
+    mine = processor()
+    try:
+        yield mine
+    finally:
+        mine.close()
+        processor.cache_clear()
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    return make_user("alice")
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    return make_user("bob")
+
+
+@pytest.fixture
+def charlie(db: None) -> User:
+    return make_user("charlie")
+
+
+@pytest.fixture
+def auditor(db: None) -> User:
+    return make_user("auditor", Role.AUDITOR)
+
+
+@pytest.fixture
+def finance(db: None) -> User:
+    return make_user("finance", Role.FINANCE)
+
+
+@pytest.fixture
+def admin(db: None) -> User:
+    return make_user("admin", Role.ADMIN)
