@@ -55,7 +55,7 @@ class BalanceCache(Protocol):
 def balance_cache() -> BalanceCache:
     """The cache of this process: Redis where one is configured, else a dictionary."""
     if settings.REDIS_HOST:
-        from balances.cache_redis import RedisBalanceCache
+        from balances.cache_redis import RedisBalanceCache  # noqa: PLC0415 - not installed embedded
 
         return RedisBalanceCache()
     return MemoryBalanceCache()

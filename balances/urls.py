@@ -1,3 +1,8 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from balances.api import BalanceViewSet
+
+urlpatterns = [
+    path("balances/current", BalanceViewSet.as_view({"get": "current"}), name="balance-current"),
+    path("balances/history", BalanceViewSet.as_view({"get": "history"}), name="balance-history"),
+]

@@ -10,8 +10,6 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
-_migrated = False  # once true in this process it stays true: the code's migrations do not change
-
 
 @require_safe
 def live(_request: HttpRequest) -> JsonResponse:
@@ -46,11 +44,8 @@ def _database() -> bool:
 
 
 def _migrations() -> bool:
-    global _migrated
-    if not _migrated:
-        executor = MigrationExecutor(connection)
-        _migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
-    return _migrated
+    executor = MigrationExecutor(connection)
+    return not executor.migration_plan(executor.loader.graph.leaf_nodes())
 
 
 def _cache() -> bool:

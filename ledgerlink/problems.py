@@ -112,7 +112,7 @@ def summary(errors: Errors) -> str:
 
 
 def _sentence(error: exceptions.APIException) -> str:
-    detail = error.detail
+    detail: Any = error.detail
     if isinstance(detail, dict):
         detail = detail.get("detail", "The request was refused.")
     return str(detail)

@@ -33,9 +33,10 @@ def insert_rows(
     if not values:
         return
     quote = connection.ops.quote_name
-    names = ", ".join(quote(field.column) for field in fields)
+    names = ", ".join(quote(str(field.column)) for field in fields)
     marks = ", ".join(["%s"] * len(fields))
-    statement = f"INSERT INTO {quote(model._meta.db_table)} ({names}) VALUES ({marks})"
+    table = quote(model._meta.db_table)
+    statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 - names of ours
     with connection.cursor() as cursor:
         cursor.executemany(statement, values)
 

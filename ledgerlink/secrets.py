@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 import environ
@@ -27,7 +28,8 @@ def secret_from(env: environ.Env, name: str, *, production: bool, base_dir: Path
         raise ImproperlyConfigured(f"{name} is not set. APP_ENV=production needs one: {_HOW}")
     if len(value) < MIN_SECRET_LENGTH or len(set(value)) < 8:
         raise ImproperlyConfigured(
-            f"{name} is too short or too uniform: at least {MIN_SECRET_LENGTH} random characters. {_HOW}"
+            f"{name} is too short or too uniform: give it at least {MIN_SECRET_LENGTH} random "
+            f"characters. {_HOW}"
         )
     if production and any(word in value.lower() for word in PLACEHOLDERS):
         raise ImproperlyConfigured(f"{name} is a placeholder, not a secret. {_HOW}")
@@ -43,9 +45,7 @@ def _development_secret(path: Path) -> str:
     if not path.exists():
         fresh.touch(mode=0o600)
         fresh.write_text(secrets.token_urlsafe(48))
-        try:
+        with suppress(FileExistsError):
             os.link(fresh, path)  # atomic: the first process wins, the others read its secret
-        except FileExistsError:
-            pass
         fresh.unlink()
     return path.read_text()

@@ -1,4 +1,4 @@
-"""The base of every request body and query string: unknown fields are refused, not ignored."""
+"""The base of every request body and query string: nothing unknown is ignored, nothing guessed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,32 +7,35 @@ from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
+MAX_ID = 2**63 - 1
+
 
 class StrictSerializer(serializers.Serializer[Any]):
     """A serializer that names each field it does not know (code `unknown_field`)."""
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if isinstance(data, Mapping):
-            unknown = set(data) - set(self.fields)
-            if unknown:
-                raise serializers.ValidationError(
-                    {
-                        name: [ErrorDetail("This field is not known here.", code="unknown_field")]
-                        for name in sorted(map(str, unknown))
-                    }
-                )
-            if isinstance(data, QueryDict):
-                self._refuse_repeated(data)
+            refuse(set(data) - set(self.fields), "This field is not known here.", "unknown_field")
+        if isinstance(data, QueryDict):
+            repeated = {name for name, values in data.lists() if len(values) > 1}
+            refuse(repeated, "Give this once.", "repeated")
         value: dict[str, Any] = super().to_internal_value(data)
         return value
 
-    @staticmethod
-    def _refuse_repeated(data: QueryDict) -> None:
-        repeated = [name for name, values in data.lists() if len(values) > 1]
-        if repeated:
-            raise serializers.ValidationError(
-                {name: [ErrorDetail("Give this once.", code="repeated")] for name in repeated}
-            )
+
+def refuse(names: set[Any], detail: str, code: str) -> None:
+    """Raise a ValidationError for each of the fields in `names`, if there are any."""
+    if names:
+        raise serializers.ValidationError(
+            {str(name): [ErrorDetail(detail, code=code)] for name in sorted(names, key=str)}
+        )
+
+
+class PageQuery(StrictSerializer):
+    """The query string of a list; `ledgerlink.pagination` reads these two."""
+
+    cursor = serializers.CharField(required=False)
+    page_size = serializers.CharField(required=False)
 
 
 class TextField(serializers.CharField):
@@ -41,6 +44,31 @@ class TextField(serializers.CharField):
     default_error_messages = {"not_text": "Send a string."}
 
     def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str) or type(data) is not str:
+        if type(data) is not str:  # a JSON number with a point is a subclass of str
             self.fail("not_text")
         return super().to_internal_value(data)
+
+
+class WholeNumberField(serializers.IntegerField):
+    """A whole JSON number, not a string, a boolean or a float that looks like one."""
+
+    default_error_messages = {"not_whole": "Send a whole number."}
+
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) is not int:
+            self.fail("not_whole")
+        return super().to_internal_value(data)
+
+
+class IdField(WholeNumberField):
+    """The id of a user."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=1, max_value=MAX_ID, **kwargs)
+
+
+class QueryIdField(serializers.IntegerField):
+    """The id of a user in a query string."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=1, max_value=MAX_ID, **kwargs)

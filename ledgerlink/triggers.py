@@ -7,7 +7,7 @@ from django.db.migrations.operations.base import Operation
 
 
 class RefuseChange(Operation):
-    """A BEFORE trigger on `table` that refuses each `event` (UPDATE, DELETE) for which `when` holds.
+    """A BEFORE trigger on `table` that refuses each `event` (UPDATE, DELETE) when `when` holds.
 
     `when` is a condition over OLD and NEW in the SQL that all engines share. Note that SQLite
     rebuilds a table, and loses its triggers, when a later migration alters it: add the

@@ -1,17 +1,17 @@
 """Every address of the service."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from ledgerlink import health
 
-health_urls = [
+health_urls: list[URLPattern | URLResolver] = [
     path("health", health.live, name="health"),
     path("health/ready", health.ready, name="health-ready"),
 ]
 
-api_v1 = [
+api_v1: list[URLPattern | URLResolver] = [
     *health_urls,
     path("", include("users.urls")),
     path("", include("balances.urls")),

@@ -1,3 +1,27 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from transactions.api import TransactionViewSet
+
+urlpatterns = [
+    path("transactions", TransactionViewSet.as_view({"get": "list"}), name="transaction-list"),
+    path(
+        "transactions/transfer",
+        TransactionViewSet.as_view({"post": "transfer"}),
+        name="transaction-transfer",
+    ),
+    path(
+        "transactions/deposit",
+        TransactionViewSet.as_view({"post": "deposit"}),
+        name="transaction-deposit",
+    ),
+    path(
+        "transactions/withdraw",
+        TransactionViewSet.as_view({"post": "withdraw"}),
+        name="transaction-withdraw",
+    ),
+    path(
+        "transactions/<uuid:pk>",
+        TransactionViewSet.as_view({"get": "retrieve"}),
+        name="transaction-detail",
+    ),
+]

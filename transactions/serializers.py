@@ -1,0 +1,112 @@
+"""The bodies and query strings of `/transactions`."""
+
+import json
+import math
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
+
+from balances.fields import AmountField, CurrencyField, amount_in
+from ledgerlink.parsers import NumberText
+from ledgerlink.serializers import (
+    MAX_ID,
+    IdField,
+    PageQuery,
+    QueryIdField,
+    StrictSerializer,
+    TextField,
+    WholeNumberField,
+)
+from transactions.enums import TransactionStatus, TransactionType
+from transactions.models import DESCRIPTION_MAX_LENGTH, REFERENCE_MAX_LENGTH
+
+METADATA_MAX_BYTES = 4096
+
+
+class MovementBody(StrictSerializer):
+    """What every movement of money has. `amount` becomes minor units."""
+
+    amount = AmountField()
+    currency = CurrencyField()
+    description = TextField(
+        max_length=DESCRIPTION_MAX_LENGTH, default="", allow_blank=True, trim_whitespace=False
+    )
+    reference = TextField(
+        max_length=REFERENCE_MAX_LENGTH, default="", allow_blank=True, trim_whitespace=False
+    )
+    metadata = serializers.JSONField(default=dict)
+    expected_version = WholeNumberField(min_value=0, max_value=MAX_ID, default=None)
+
+    def validate_metadata(self, value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise serializers.ValidationError("Send an object.", code="not_an_object")
+        metadata: dict[str, Any] = _with_numbers(value)
+        if len(json.dumps(metadata)) > METADATA_MAX_BYTES:
+            raise serializers.ValidationError(
+                f"Metadata has at most {METADATA_MAX_BYTES} bytes of JSON.", code="too_large"
+            )
+        return metadata
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        return attrs | {"amount": amount_in(attrs["currency"], attrs["amount"])}
+
+
+def _with_numbers(value: Any) -> Any:
+    """Metadata with its numbers as numbers again: the parser keeps all but small integers as
+    text, which is for amounts."""
+    match value:
+        case NumberText():
+            number = float(value)
+            if not math.isfinite(number) or value.lstrip("-").isdigit():
+                raise serializers.ValidationError(
+                    "Send numbers of more than 18 digits as strings.", code="number_too_large"
+                )
+            return number
+        case dict():
+            return {name: _with_numbers(inner) for name, inner in value.items()}
+        case list():
+            return [_with_numbers(inner) for inner in value]
+        case _:
+            return value
+
+
+class TransferBody(MovementBody):
+    to_user_id = IdField()
+    from_user_id = IdField(required=False)  # staff only
+
+
+class FundingBody(MovementBody):
+    """A deposit or a withdrawal."""
+
+    user_id = IdField(required=False)  # staff only
+
+
+class TransactionQuery(PageQuery):
+    """The filters of the list; `min_amount` and `max_amount` are amounts of `currency`."""
+
+    type = serializers.ChoiceField(TransactionType.choices, required=False)
+    status = serializers.ChoiceField(TransactionStatus.choices, required=False)
+    currency = CurrencyField(default=None)
+    direction = serializers.ChoiceField(["in", "out"], required=False)
+    reference = serializers.CharField(max_length=REFERENCE_MAX_LENGTH, required=False)
+    counterparty = QueryIdField(required=False)
+    user_id = QueryIdField(required=False)
+    min_amount = AmountField(required=False)
+    max_amount = AmountField(required=False)
+
+    def get_fields(self) -> dict[str, Any]:
+        return super().get_fields() | {
+            "from": serializers.DateTimeField(required=False),
+            "to": serializers.DateTimeField(required=False),
+        }
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        for name in ("min_amount", "max_amount"):
+            if name not in attrs:
+                continue
+            if attrs["currency"] is None:
+                needed = ErrorDetail(f"Say which currency `{name}` is in.", code="required")
+                raise serializers.ValidationError({"currency": [needed]})
+            attrs[name] = amount_in(attrs["currency"], attrs[name], name)
+        return attrs
