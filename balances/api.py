@@ -55,7 +55,7 @@ class BalanceViewSet(ViewSet):
         if query["currency"]:
             body = shown[currency]
         else:
-            body = f'{{"user_id": {owner.pk}, "balances": [{", ".join(shown.values())}]}}'
+            body = f'{{"user_id":{owner.pk},"balances":[{",".join(shown.values())}]}}'
         return HttpResponse(body, content_type="application/json")
 
     def history(self, request: Request) -> Response:

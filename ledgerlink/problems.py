@@ -18,6 +18,7 @@ from ledgerlink.errors import LedgerError, Unavailable
 logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
+COMPACT = (",", ":")  # JSON separators, as DRF writes it
 RETRY_AFTER_DATABASE = 2  # seconds
 OUTAGE = Unavailable("The database can't be reached. Try again.", retry_after=RETRY_AFTER_DATABASE)
 
@@ -41,7 +42,7 @@ def document(
 
 def response(status: int, code: str, detail: str, **extra: Any) -> HttpResponse:
     """A problem answer for code that runs outside of a DRF view."""
-    body = json.dumps(document(status, code, detail, **extra))
+    body = json.dumps(document(status, code, detail, **extra), separators=COMPACT)
     return HttpResponse(body, status=status, content_type=CONTENT_TYPE)
 
 
@@ -75,6 +76,8 @@ def _of_framework_error(error: Exception) -> tuple[dict[str, Any], dict[str, str
             return document(404, "not_found", "There is nothing here."), headers
         case PermissionDenied() | exceptions.PermissionDenied():
             return document(403, "permission_denied", "You may not do this."), headers
+        case exceptions.ParseError():
+            return document(400, "invalid_json", _sentence(error)), headers
         case exceptions.ValidationError():
             errors = field_errors(error.detail)
             return document(400, "invalid_request", summary(errors), errors=errors), headers

@@ -65,4 +65,4 @@ def _datetime(value: datetime) -> Any:
 
 def dump_json(value: Any) -> str:
     """JSON as the ORM stores it."""
-    return json.dumps(value, cls=DjangoJSONEncoder)
+    return json.dumps(value, cls=DjangoJSONEncoder, separators=(",", ":"))

@@ -14,21 +14,25 @@ class StrictSerializer(serializers.Serializer[Any]):
     """A serializer that names each field it does not know (code `unknown_field`)."""
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
+        errors: dict[str, Any] = {}
         if isinstance(data, Mapping):
-            refuse(set(data) - set(self.fields), "This field is not known here.", "unknown_field")
+            unknown = set(data) - set(self.fields)
+            errors |= _errors(unknown, "This field is not known here.", "unknown_field")
         if isinstance(data, QueryDict):
             repeated = {name for name, values in data.lists() if len(values) > 1}
-            refuse(repeated, "Give this once.", "repeated")
-        value: dict[str, Any] = super().to_internal_value(data)
+            errors |= _errors(repeated, "Give this once.", "repeated")
+        try:
+            value: dict[str, Any] = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            assert isinstance(error.detail, dict)
+            raise serializers.ValidationError(errors | error.detail) from None
+        if errors:
+            raise serializers.ValidationError(errors)
         return value
 
 
-def refuse(names: set[Any], detail: str, code: str) -> None:
-    """Raise a ValidationError for each of the fields in `names`, if there are any."""
-    if names:
-        raise serializers.ValidationError(
-            {str(name): [ErrorDetail(detail, code=code)] for name in sorted(names, key=str)}
-        )
+def _errors(names: set[str], detail: str, code: str) -> dict[str, Any]:
+    return {name: [ErrorDetail(detail, code=code)] for name in sorted(names)}
 
 
 class PageQuery(StrictSerializer):

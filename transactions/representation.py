@@ -79,7 +79,7 @@ def answer_of(posted: Posted) -> Answer:
             transaction_id=str(posted.transaction.pk),
             request_id=posted.instruction.actor.request.request_id,
         )
-        return Answer(posted.error.status, json.dumps(body))
+        return Answer(posted.error.status, json.dumps(body, separators=problems.COMPACT))
     body = represent_transaction(posted.transaction, posted.from_user, posted.to_user)
     body["balance"] = represent_balance(posted.balance)
-    return Answer(CREATED, json.dumps(body))
+    return Answer(CREATED, json.dumps(body, separators=problems.COMPACT))
