@@ -21,11 +21,11 @@ class StrictSerializer(serializers.Serializer[Any]):
         if isinstance(data, QueryDict):
             repeated = {name for name, values in data.lists() if len(values) > 1}
             errors |= _errors(repeated, "Give this once.", "repeated")
+        value: dict[str, Any] = {}
         try:
-            value: dict[str, Any] = super().to_internal_value(data)
+            value = super().to_internal_value(data)
         except serializers.ValidationError as error:
-            assert isinstance(error.detail, dict)
-            raise serializers.ValidationError(errors | error.detail) from None
+            errors |= dict(error.detail)
         if errors:
             raise serializers.ValidationError(errors)
         return value
