@@ -1,0 +1,146 @@
+"""Transactions in the back-office: to be read."""
+
+import json
+
+from django.contrib import admin
+from django.db.models import Q
+from django.http import HttpRequest
+
+from balances.admin import CurrencyFilter, money, owner_link
+from balances.models import Balance
+from ledgerlink.admin import ReadOnlyAdmin, badge, link, shown_time, uuid_of
+from transactions.enums import TransactionStatus
+from transactions.models import IdempotencyKey, Transaction
+
+STATUS_COLOURS = {
+    str(TransactionStatus.COMPLETED.label): "success",
+    str(TransactionStatus.PENDING.label): "info",
+    str(TransactionStatus.FAILED.label): "danger",
+    str(TransactionStatus.CANCELLED.label): "warning",
+}
+
+
+@admin.register(Transaction)
+class TransactionAdmin(ReadOnlyAdmin):
+    list_display = (
+        "time",
+        "kind",
+        "status_shown",
+        "amount_shown",
+        "paid_from",
+        "paid_to",
+        "reference",
+    )
+    list_filter = ("type", "status", CurrencyFilter, "created_at")
+    list_select_related = ("source__user", "destination__user")
+    search_fields = ("id", "reference", "username")
+    search_help_text = "Transaction id, reference, username"
+    ordering = ("-id",)
+    fieldsets = (
+        (None, {"fields": ("id", "kind", "status_shown", "failure_code", "entries_shown")}),
+        ("Money", {"fields": ("amount_shown", "from_shown", "to_shown")}),
+        ("Purpose", {"fields": ("description", "reference", "metadata_shown", "reverses")}),
+        (
+            "Times (UTC)",
+            {"fields": ("created", "value_date", "completed", "expires")},
+        ),
+        ("People", {"fields": ("requested_by", "approved_by")}),
+    )
+
+    def matching(self, term: str) -> Q:
+        uuid = uuid_of(term)
+        if uuid is not None:
+            return Q(pk=uuid)
+        balances = Balance.objects.filter(user__username__icontains=term)
+        return Q(reference__icontains=term) | Q(source__in=balances) | Q(destination__in=balances)
+
+    @admin.display(description="time (UTC)", ordering="id")
+    def time(self, transaction: Transaction) -> str:
+        return shown_time(transaction.created_at)
+
+    @admin.display(description="type", ordering="type")
+    def kind(self, transaction: Transaction) -> str:
+        return transaction.get_type_display()
+
+    @badge("status", STATUS_COLOURS)
+    def status_shown(self, transaction: Transaction) -> str:
+        return transaction.get_status_display()
+
+    @admin.display(description="amount", ordering="amount")
+    def amount_shown(self, transaction: Transaction) -> str:
+        return money(transaction.amount, transaction.currency)
+
+    @admin.display(description="from")
+    def paid_from(self, transaction: Transaction) -> str:
+        return transaction.source.owner_name
+
+    @admin.display(description="to")
+    def paid_to(self, transaction: Transaction) -> str:
+        return transaction.destination.owner_name
+
+    @admin.display(description="from")
+    def from_shown(self, transaction: Transaction) -> str:
+        return owner_link(transaction.source)
+
+    @admin.display(description="to")
+    def to_shown(self, transaction: Transaction) -> str:
+        return owner_link(transaction.destination)
+
+    @admin.display(description="metadata")
+    def metadata_shown(self, transaction: Transaction) -> str:
+        return json.dumps(transaction.metadata, ensure_ascii=False) if transaction.metadata else ""
+
+    @admin.display(description="entered")
+    def created(self, transaction: Transaction) -> str:
+        return shown_time(transaction.created_at)
+
+    @admin.display(description="value date")
+    def value_date(self, transaction: Transaction) -> str:
+        return shown_time(transaction.effective_at)
+
+    @admin.display(description="completed")
+    def completed(self, transaction: Transaction) -> str:
+        return shown_time(transaction.completed_at)
+
+    @admin.display(description="expires")
+    def expires(self, transaction: Transaction) -> str:
+        return shown_time(transaction.expires_at)
+
+    @admin.display(description="ledger entries")
+    def entries_shown(self, transaction: Transaction) -> str:
+        if transaction.status != TransactionStatus.COMPLETED:
+            return "None: no money moved"
+        page = "balances_balancehistory_changelist"
+        return link("2 ledger entries", page, transaction=transaction.pk)
+
+
+@admin.register(IdempotencyKey)
+class IdempotencyKeyAdmin(ReadOnlyAdmin):
+    """Whoever may see the transactions may see the keys that made them."""
+
+    list_display = ("time", "scope", "key", "made", "answer_status")
+    list_filter = ("created_at",)
+    search_fields = ("key", "transaction")
+    search_help_text = "Transaction id, or the beginning of a key"
+    ordering = ("-id",)
+    fieldsets = (
+        (None, {"fields": ("time", "scope", "key", "fingerprint", "made")}),
+        ("What was answered", {"fields": ("answer_status", "answer")}),
+    )
+
+    def has_view_permission(self, request: HttpRequest, obj: IdempotencyKey | None = None) -> bool:
+        return request.user.has_perm("transactions.view_transaction")
+
+    def matching(self, term: str) -> Q:
+        uuid = uuid_of(term)
+        found = Q(key__startswith=term)
+        return found if uuid is None else found | Q(transaction=uuid)
+
+    @admin.display(description="time (UTC)", ordering="id")
+    def time(self, key: IdempotencyKey) -> str:
+        return shown_time(key.created_at)
+
+    @admin.display(description="transaction")
+    def made(self, key: IdempotencyKey) -> str:
+        page = "transactions_transaction_change"
+        return link(str(key.transaction_id), page, key.transaction_id)
