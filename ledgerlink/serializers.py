@@ -25,7 +25,8 @@ class StrictSerializer(serializers.Serializer[Any]):
         try:
             value = super().to_internal_value(data)
         except serializers.ValidationError as error:
-            errors |= dict(error.detail)
+            if isinstance(error.detail, dict):
+                errors |= error.detail
         if errors:
             raise serializers.ValidationError(errors)
         return value
