@@ -207,6 +207,7 @@ TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "var" / "static"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise warns of a missing one
 WHITENOISE_USE_FINDERS = not PRODUCTION
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
