@@ -1,6 +1,6 @@
 """Transactions, and the idempotency keys that made them."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -90,13 +90,18 @@ class Transaction(models.Model):
 
 
 class AsciiField(models.CharField):  # type: ignore[type-arg] # django-stubs' generics are not runtime ones
-    """ASCII text compared byte by byte on every engine (MySQL's default ignores case)."""
+    """ASCII text compared byte by byte on every engine.
 
-    def db_type(self, connection: object) -> str | None:
-        plain = super().db_type(connection)  # type: ignore[arg-type] # a backend's wrapper
-        if plain is not None and getattr(connection, "vendor", "") == "mysql":
-            return f"{plain} CHARACTER SET ascii COLLATE ascii_bin"
-        return plain
+    MySQL's default collation ignores case, and all its older ones ignore trailing spaces.
+    """
+
+    def db_type(self, connection: Any) -> str | None:
+        plain = super().db_type(connection)
+        if plain is None or connection.vendor != "mysql":
+            return plain
+        if connection.mysql_is_mariadb:
+            return f"{plain} CHARACTER SET ascii COLLATE ascii_nopad_bin"
+        return f"{plain} CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin"
 
 
 class IdempotencyKey(models.Model):

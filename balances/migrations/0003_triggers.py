@@ -25,9 +25,10 @@ class Migration(migrations.Migration):
             "balances_balance",
             "UPDATE",
             "owner and currency of a balance never change",
-            when="NEW.currency <> OLD.currency "
+            # HEX: MySQL compares text without regard to case.
+            when="HEX(NEW.currency) <> HEX(OLD.currency) "
             "OR COALESCE(NEW.user_id, 0) <> COALESCE(OLD.user_id, 0) "
-            "OR COALESCE(NEW.house, '') <> COALESCE(OLD.house, '')",
+            "OR COALESCE(HEX(NEW.house), '') <> COALESCE(HEX(OLD.house), '')",
         ),
         RefuseChange(
             "entry_never_changed",

@@ -1,0 +1,170 @@
+"""The database refuses each thing that a transaction or an idempotency key can't be."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import IntegrityError
+from django.db.models import ProtectedError
+from django.utils import timezone
+from uuid_utils.compat import uuid7
+
+from balances.enums import House
+from balances.models import Balance
+from tests.books import balance_of, fund, idempotency, post_one, transfer
+from tests.refusals import constraint_names, delete_row, refused_by, trigger_names
+from transactions.enums import TransactionStatus, TransactionType
+from transactions.models import IdempotencyKey, Transaction
+from users.models import User
+
+pytestmark = pytest.mark.django_db
+
+BAD_TRANSACTIONS: dict[str, list[dict[str, Any]]] = {
+    "transaction_amount_positive": [{"amount": 0}, {"amount": -1}],
+    "transaction_type_known": [{"type": "gift"}],
+    "transaction_status_known": [{"status": "maybe", "completed_at": None}],
+    "transaction_completed_has_time": [
+        {"completed_at": None},
+        {"status": "pending"},
+        {"status": "cancelled"},
+    ],
+    "transaction_failed_has_code": [
+        {"status": "failed", "completed_at": None},
+        {"failure_code": "insufficient_funds"},
+    ],
+    "transaction_reversal_names_original": [{"type": "reversal"}],
+}
+BY_OTHER_MEANS = {"transaction_two_balances", "idempotency_key_once"}
+
+
+def new_transaction(**fields: Any) -> Transaction:
+    """A completed transfer from Alice to the world, good unless `fields` spoil it."""
+    now = timezone.now()
+    good: dict[str, Any] = {
+        "type": TransactionType.TRANSFER,
+        "status": TransactionStatus.COMPLETED,
+        "source_id": Balance.objects.get(user__username="alice").pk,
+        "destination_id": balance_of(House.EXTERNAL).pk,
+        "amount": 100,
+        "currency": "USD",
+        "created_at": now,
+        "effective_at": now,
+        "completed_at": now,
+    }
+    return Transaction.objects.create(**{**good, **fields})
+
+
+def test_constraints_are_all_broken_here() -> None:
+    assert {*BAD_TRANSACTIONS, *BY_OTHER_MEANS} == constraint_names("transactions")
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"), [(name, case) for name, cases in BAD_TRANSACTIONS.items() for case in cases]
+)
+def test_transaction_that_breaks_a_rule_is_refused(
+    name: str, fields: dict[str, Any], alice: User
+) -> None:
+    fund(alice, "100.00")
+    with refused_by(name):
+        new_transaction(**fields)
+
+
+def test_transaction_from_a_balance_to_itself_is_refused(alice: User) -> None:
+    fund(alice, "100.00")
+    with refused_by("transaction_two_balances"):
+        new_transaction(destination_id=balance_of(alice).pk)
+
+
+def test_transfer_that_names_an_original_is_refused(alice: User) -> None:
+    with refused_by("transaction_reversal_names_original"):
+        new_transaction(reverses=fund(alice, "100.00"))
+
+
+def test_idempotency_key_twice_in_one_scope_is_refused(alice: User) -> None:
+    deposited = fund(alice, "100.00")
+    row = {"transaction": deposited, "fingerprint": "f", "created_at": timezone.now()}
+    IdempotencyKey.objects.create(scope="user:1", key="k", **row)
+    IdempotencyKey.objects.create(scope="user:1", key="K", **row)
+    IdempotencyKey.objects.create(scope="user:1", key="k ", **row)
+    IdempotencyKey.objects.create(scope="user:2", key="k", **row)
+    with refused_by("idempotency_key_once"):
+        IdempotencyKey.objects.create(scope="user:1", key="k", **row)
+
+
+def delete_transaction(transaction: Transaction) -> None:
+    delete_row(transaction)
+
+
+def change_amount(transaction: Transaction) -> None:
+    Transaction.objects.filter(pk=transaction.pk).update(amount=1)
+
+
+def cancel(transaction: Transaction) -> None:
+    Transaction.objects.filter(pk=transaction.pk).update(
+        status=TransactionStatus.CANCELLED, completed_at=None
+    )
+
+
+FORBIDDEN: list[tuple[str, Callable[[Transaction], None]]] = [
+    ("transaction_never_deleted", delete_transaction),
+    ("transaction_final", change_amount),
+    ("transaction_final", cancel),
+]
+
+
+def test_triggers_are_all_met_here() -> None:
+    assert {name for name, _ in FORBIDDEN} == trigger_names("transactions")
+
+
+@pytest.mark.parametrize(
+    ("name", "change"), FORBIDDEN, ids=lambda part: getattr(part, "__name__", part)
+)
+def test_change_of_a_completed_transaction_is_refused(
+    name: str, change: Callable[[Transaction], None], alice: User
+) -> None:
+    deposited = fund(alice, "100.00")
+    with refused_by(name):
+        change(deposited)
+
+
+def test_failed_transaction_cannot_be_completed_later(alice: User, bob: User) -> None:
+    fund(alice, "1.00")
+    failed = post_one(transfer(alice, bob, "2.00")).transaction
+    assert failed is not None
+    with refused_by("transaction_final"):
+        Transaction.objects.filter(pk=failed.pk).update(
+            status=TransactionStatus.COMPLETED, failure_code="", completed_at=timezone.now()
+        )
+
+
+def test_pending_transaction_can_be_completed(alice: User) -> None:
+    fund(alice, "100.00")
+    pending = new_transaction(status=TransactionStatus.PENDING, completed_at=None)
+    done = {"status": TransactionStatus.COMPLETED, "completed_at": timezone.now()}
+    assert Transaction.objects.filter(pk=pending.pk).update(**done) == 1
+
+
+def test_balances_and_transactions_that_are_referred_to_cannot_be_deleted(
+    alice: User, bob: User
+) -> None:
+    fund(alice, "100.00")
+    moved = post_one(transfer(alice, bob, "1.00", idempotency=idempotency("k"))).transaction
+    assert moved is not None
+    for row in (moved, moved.source, moved.destination):
+        with pytest.raises(ProtectedError):
+            row.delete()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("column", ["source_id", "destination_id", "requested_by_id"])
+def test_transaction_that_refers_to_nothing_is_refused(column: str, alice: User) -> None:
+    fund(alice, "100.00")
+    with pytest.raises(IntegrityError, match=r"(?i)foreign key"):
+        new_transaction(**{column: 10**9})
+
+
+def test_ids_sort_in_the_order_they_were_made(alice: User) -> None:
+    fund(alice, "100.00")
+    made = [new_transaction(id=uuid7()).pk for _ in range(50)]
+    kept = Transaction.objects.filter(pk__in=made).order_by("pk").values_list("pk", flat=True)
+    assert list(kept) == made
