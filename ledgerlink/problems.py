@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 COMPACT = (",", ":")  # JSON separators, as DRF writes it
+CHALLENGE = 'Bearer realm="api"'
 RETRY_AFTER_DATABASE = 2  # seconds
 OUTAGE = Unavailable("The database can't be reached. Try again.", retry_after=RETRY_AFTER_DATABASE)
 
@@ -64,6 +65,8 @@ def exception_handler(error: Exception, _context: dict[str, Any]) -> Response:
         body = of_ledger_error(error)
         if isinstance(error, Unavailable):
             headers["Retry-After"] = str(error.retry_after)
+        if error.status == 401:
+            headers["WWW-Authenticate"] = CHALLENGE
     else:
         body, headers = _of_framework_error(error)
     return Response(body, status=body["status"], headers=headers, content_type=CONTENT_TYPE)
@@ -90,7 +93,7 @@ def _of_framework_error(error: Exception) -> tuple[dict[str, Any], dict[str, str
         return document(400, "invalid_request", summary(errors), errors=errors), {}
     for kinds, status, code, detail in _FRAMEWORK_ERRORS:
         if isinstance(error, kinds):
-            challenge = {"WWW-Authenticate": getattr(error, "auth_header", "Bearer")}
+            challenge = {"WWW-Authenticate": getattr(error, "auth_header", CHALLENGE)}
             headers = challenge if status == 401 else {}
             return document(status, code, detail or _sentence(error)), headers
     if isinstance(error, exceptions.APIException):
