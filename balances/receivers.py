@@ -9,9 +9,12 @@ from django.dispatch import receiver
 
 from balances.accounts import Account, Entry
 from balances.cache import balance_cache
+from balances.closing import close_balances_of
 from balances.models import BalanceHistory
 from balances.signals import balances_changed
 from ledgerlink.rows import insert_rows
+from users.models import User
+from users.signals import user_deleting
 
 _COLUMNS = (
     "balance_id",
@@ -44,3 +47,8 @@ def renew_cache(accounts: Sequence[Account], **_kwargs: Any) -> None:
     if owned:
         balance_cache().fence(owned)
         on_commit(lambda: balance_cache().renew(owned), robust=True)
+
+
+@receiver(user_deleting, dispatch_uid="balances.close_balances")
+def close_balances(user: User, at: datetime, **_kwargs: Any) -> None:
+    close_balances_of(user, at=at)

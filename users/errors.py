@@ -25,3 +25,9 @@ class InvalidRefreshToken(LedgerError):
     code = "invalid_token"
     title = "The token is invalid, expired or already used"
     status = 401
+
+
+class OwnRoleFixed(LedgerError):
+    code = "own_role_fixed"
+    title = "You can't change your own role, or activate or deactivate yourself"
+    status = 409

@@ -14,7 +14,8 @@ from users.models import User
 MAX_REMEMBERED = 10_000
 
 _lock = threading.Lock()
-_remembered: dict[int, tuple[float, User]] = {}  # until when (time.monotonic()), and the user
+# Until when (time.monotonic()), and the user; None once forgotten.
+_remembered: dict[int, tuple[float, User | None]] = {}
 
 
 def current_user(user_id: int) -> User | None:
@@ -25,8 +26,9 @@ def current_user(user_id: int) -> User | None:
     read_at = time.monotonic()
     user = User.objects.filter(pk=user_id).first()
     with _lock:
-        if len(_remembered) >= MAX_REMEMBERED:
-            _remembered.clear()
+        if _remembered.get(user_id) is not kept:
+            return user  # forgotten or read again meanwhile: what was read may be old already
+        _make_room()
         if user is None:
             _remembered.pop(user_id, None)
         else:
@@ -37,9 +39,15 @@ def current_user(user_id: int) -> User | None:
 def forget(user_id: int) -> None:
     """Read this user anew the next time: a change in this process takes effect at once."""
     with _lock:
-        _remembered.pop(user_id, None)
+        _make_room()
+        _remembered[user_id] = time.monotonic(), None
 
 
 def forget_all() -> None:
     with _lock:
+        _remembered.clear()
+
+
+def _make_room() -> None:
+    if len(_remembered) >= MAX_REMEMBERED:
         _remembered.clear()

@@ -9,5 +9,9 @@ users_created = Signal()
 # "logged_in", "logged_out"), changes: {field: [before, after]} without secrets
 user_changed = Signal()
 
+# user: User, whose row is locked, actor: Actor, at: datetime. Sent before a user is deleted: a
+# receiver gives up what the user owned, or refuses by raising a LedgerError.
+user_deleting = Signal()
+
 # identifier: str (what was typed, at most 254 characters), actor: Actor
 login_failed = Signal()

@@ -1,3 +1,26 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from users.api import UserViewSet
+from users.auth_api import LoginView, LogoutView, PasswordView, RefreshView, RegisterView
+
+urlpatterns = [
+    path("users", UserViewSet.as_view({"get": "list", "post": "create"}), name="user-list"),
+    path("users/me", UserViewSet.as_view({"get": "me"}), name="user-me"),
+    path(
+        "users/<int:pk>",
+        UserViewSet.as_view(
+            {
+                "get": "retrieve",
+                "put": "update",
+                "patch": "partial_update",
+                "delete": "destroy",
+            }
+        ),
+        name="user-detail",
+    ),
+    path("auth/register", RegisterView.as_view(), name="auth-register"),
+    path("auth/login", LoginView.as_view(), name="auth-login"),
+    path("auth/refresh", RefreshView.as_view(), name="auth-refresh"),
+    path("auth/logout", LogoutView.as_view(), name="auth-logout"),
+    path("auth/password", PasswordView.as_view(), name="auth-password"),
+]

@@ -1,0 +1,81 @@
+"""The bodies and query strings of `/users` and `/auth`.
+
+They check shapes and lengths; what a name, an e-mail or a password may be is decided by
+`users.accounts`, for commands and the back-office as well.
+"""
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
+
+from ledgerlink.serializers import PageQuery, StrictSerializer, TextField
+from users.backends import MAX_PASSWORD_LENGTH
+from users.models import EMAIL_MAX_LENGTH, USERNAME_MAX_LENGTH
+from users.roles import Role
+
+REFRESH_TOKEN_MAX_LENGTH = 4096
+
+
+class PasswordField(TextField):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=MAX_PASSWORD_LENGTH, trim_whitespace=False, **kwargs)
+
+
+class FlagField(serializers.BooleanField):
+    """A JSON true or false, not a word or a number that could mean one."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
+class RegistrationBody(StrictSerializer):
+    username = TextField(max_length=USERNAME_MAX_LENGTH, trim_whitespace=False)
+    email = TextField(max_length=EMAIL_MAX_LENGTH, trim_whitespace=False)
+    password = PasswordField()
+    role = serializers.ChoiceField(Role.choices, default=Role.USER)
+
+
+class UserBody(StrictSerializer):
+    """PUT; with `partial`, PATCH."""
+
+    username = TextField(max_length=USERNAME_MAX_LENGTH, trim_whitespace=False)
+    email = TextField(max_length=EMAIL_MAX_LENGTH, trim_whitespace=False)
+    role = serializers.ChoiceField(Role.choices, required=False)
+    is_active = FlagField(required=False)
+
+
+class UserQuery(PageQuery):
+    username = serializers.CharField(max_length=USERNAME_MAX_LENGTH, required=False)
+    email = serializers.CharField(max_length=EMAIL_MAX_LENGTH, required=False)
+    role = serializers.ChoiceField(Role.choices, required=False)
+    is_active = serializers.ChoiceField(["true", "false"], required=False)
+
+    def validate_is_active(self, value: str) -> bool:
+        return value == "true"
+
+
+class LoginBody(StrictSerializer):
+    """Becomes `identifier` and `password`."""
+
+    username = TextField(max_length=EMAIL_MAX_LENGTH, required=False)
+    email = TextField(max_length=EMAIL_MAX_LENGTH, required=False)
+    password = PasswordField()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        given = [attrs[name] for name in ("username", "email") if name in attrs]
+        if len(given) != 1:
+            either = ErrorDetail("Send either `username` or `email`.", code="either_required")
+            raise serializers.ValidationError({"username": [either]})
+        return {"identifier": given[0], "password": attrs["password"]}
+
+
+class RefreshBody(StrictSerializer):
+    refresh = TextField(max_length=REFRESH_TOKEN_MAX_LENGTH)
+
+
+class PasswordBody(StrictSerializer):
+    current_password = PasswordField()
+    new_password = PasswordField()
