@@ -10,6 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import environ
+from django.templatetags.static import static
+from django.urls import reverse_lazy
 
 from ledgerlink.logs import logging_config
 from ledgerlink.secrets import secret_from
@@ -228,8 +230,41 @@ SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 
 LOGGING = logging_config(level=LOG_LEVEL, as_json=PRODUCTION)
 
+
+def _page(title: str, icon: str, app: str, model: str) -> dict[str, object]:
+    """An entry of the back-office's sidebar, shown to those who may see the page."""
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{app}_{model}_changelist"),
+        "permission": lambda request: request.user.has_perm(f"{app}.view_{model}"),
+    }
+
+
 UNFOLD = {
     "SITE_TITLE": "Ledger Link",
     "SITE_HEADER": "Ledger Link",
+    "SITE_SUBHEADER": "Back-office",
     "SITE_SYMBOL": "account_balance",
+    "SITE_URL": None,
+    "STYLES": [lambda _request: static("ledgerlink/admin.css")],
+    "SIDEBAR": {
+        "navigation": [
+            {
+                "title": "The books",
+                "items": [
+                    _page("Transactions", "swap_horiz", "transactions", "transaction"),
+                    _page("Balances", "account_balance_wallet", "balances", "balance"),
+                    _page("Ledger entries", "menu_book", "balances", "balancehistory"),
+                ],
+            },
+            {
+                "title": "People and traces",
+                "items": [
+                    _page("Users", "group", "users", "user"),
+                    _page("Audit trail", "fact_check", "audit", "auditlog"),
+                ],
+            },
+        ],
+    },
 }
