@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
-from django.db.models import Sum
+from django.db.models import F, Sum
 
 from balances.enums import House, Owner
 from balances.models import Balance, BalanceHistory
@@ -90,6 +90,25 @@ def fund(user: User, amount: str, currency: str = "USD") -> Transaction:
     assert outcome.error is None
     assert outcome.transaction is not None
     return outcome.transaction
+
+
+def post_refused(asked: Instruction, kind: type[Exception]) -> Transaction | None:
+    """Post it, see that it was refused as `kind`, and return what was kept."""
+    outcome = post_one(asked)
+    assert type(outcome.error) is kind
+    if outcome.transaction is not None:
+        stored = Transaction.objects.get(pk=outcome.transaction.pk)
+        assert stored.status == TransactionStatus.FAILED
+        assert stored.failure_code == outcome.error.code
+        assert stored.completed_at is None
+        assert not stored.entries.exists()
+    assert_books_are_sound()
+    return outcome.transaction
+
+
+def change_balance(owner: User, **fields: object) -> None:
+    """A change of the row that is not a movement, as the back-office makes it."""
+    Balance.objects.filter(user=owner).update(version=F("version") + 1, **fields)
 
 
 def balance_of(owner: User | House, currency: str = "USD") -> Balance:

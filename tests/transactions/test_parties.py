@@ -1,0 +1,109 @@
+"""Who may send, receive and ask: frozen and closed balances, unknown, deleted and deactivated
+users."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from balances.enums import BalanceStatus
+from balances.models import Balance
+from tests.books import (
+    amount_of,
+    assert_books_are_sound,
+    change_balance,
+    fund,
+    make_user,
+    post_one,
+    post_refused,
+    transfer,
+)
+from transactions import errors
+from transactions.models import Transaction
+from users.actors import Actor
+from users.models import User
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("status", "may_send", "may_receive"),
+    [
+        (BalanceStatus.ACTIVE, None, None),
+        (BalanceStatus.DEBITS_FROZEN, errors.BalanceFrozen, None),
+        (BalanceStatus.FROZEN, errors.BalanceFrozen, errors.BalanceFrozen),
+        (BalanceStatus.CLOSED, errors.UnknownParty, errors.UnknownParty),
+    ],
+)
+def test_status_of_a_balance_decides_what_moves(
+    status: BalanceStatus,
+    may_send: type[Exception] | None,
+    may_receive: type[Exception] | None,
+    alice: User,
+    bob: User,
+) -> None:
+    fund(alice, "10.00")
+    fund(bob, "10.00")
+    change_balance(alice, status=status)
+    cases = [(transfer(alice, bob, "1.00"), may_send), (transfer(bob, alice, "1.00"), may_receive)]
+    for asked, refusal in cases:
+        if refusal is not None:
+            post_refused(asked, refusal)
+        else:
+            assert post_one(asked).error is None
+    assert_books_are_sound()
+
+
+def test_unknown_user_is_refused_without_a_trace(alice: User) -> None:
+    fund(alice, "10.00")
+    nobody = User(pk=10**12, username="nobody")
+    assert post_refused(transfer(alice, nobody, "1.00"), errors.UnknownParty) is None
+    assert post_refused(transfer(nobody, alice, "1.00"), errors.UnknownParty) is None
+    assert Transaction.objects.count() == 1
+
+
+def test_deleted_user_is_refused_without_a_trace(alice: User, bob: User) -> None:
+    fund(alice, "10.00")
+    fund(bob, "10.00")
+    gone = make_user("gone", is_active=False, deleted_at=datetime(2026, 1, 1, tzinfo=UTC))
+    User.objects.filter(pk=bob.pk).update(
+        is_active=False, deleted_at=datetime(2026, 1, 1, tzinfo=UTC)
+    )
+    for party in (gone, bob):
+        assert post_refused(transfer(alice, party, "1.00"), errors.UnknownParty) is None
+        assert post_refused(transfer(party, alice, "1.00"), errors.UnknownParty) is None
+    assert not Balance.objects.filter(user=gone).exists()
+
+
+def test_transfer_to_oneself_is_refused_without_a_trace(alice: User) -> None:
+    fund(alice, "10.00")
+    assert post_refused(transfer(alice, alice, "1.00"), errors.SelfTransfer) is None
+    assert amount_of(alice) == 1_000
+
+
+def test_deactivated_actor_moves_nothing_from_that_instant(alice: User, bob: User) -> None:
+    fund(alice, "10.00")
+    asked_before = transfer(alice, bob, "1.00", actor=Actor.of(alice))
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    assert post_refused(asked_before, errors.ActorInactive) is None
+    assert amount_of(alice) == 1_000
+
+
+def test_actor_who_is_nobody_moves_nothing(alice: User, bob: User) -> None:
+    fund(alice, "10.00")
+    nobody = User(pk=10**12, username="nobody")
+    assert (
+        post_refused(transfer(alice, bob, "1.00", actor=Actor.of(nobody)), errors.ActorInactive)
+        is None
+    )
+
+
+def test_deactivated_user_can_still_receive(alice: User, bob: User) -> None:
+    fund(alice, "10.00")
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+    assert post_one(transfer(alice, bob, "1.00", actor=Actor.of(alice))).error is None
+
+
+def test_actor_is_who_requested_it(alice: User, bob: User, finance: User) -> None:
+    fund(alice, "10.00")
+    post_one(transfer(alice, bob, "1.00", actor=Actor.of(finance)))
+    assert Transaction.objects.get(source__user=alice).requested_by == finance
