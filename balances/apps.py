@@ -5,4 +5,4 @@ class BalancesConfig(AppConfig):
     name = "balances"
 
     def ready(self) -> None:
-        from balances import receivers  # noqa: F401 - connects the receivers
+        from balances import checks, receivers  # noqa: F401 - registers and connects them

@@ -1,13 +1,15 @@
 """System checks: bad combinations of settings, refused by name and with a hint."""
 
 import ipaddress
-import os
 from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
+
+from ledgerlink.environment import number
 
 APP_ENVS = ("development", "test", "production")
 
@@ -36,7 +38,7 @@ def check_settings(**_kwargs: Any) -> list[checks.CheckMessage]:
 
 def _check_topology() -> list[checks.CheckMessage]:
     found: list[checks.CheckMessage] = []
-    processes = int(os.environ.get("WEB_CONCURRENCY") or 1)
+    processes = number("WEB_CONCURRENCY", 1)
     if processes > 1 and not settings.REDIS_HOST:
         found.append(
             checks.Error(
@@ -110,6 +112,26 @@ def _check_production() -> list[checks.CheckMessage]:
             )
         )
     return found
+
+
+@checks.register(checks.Tags.database)
+def check_database(
+    databases: Sequence[str] | None = None, **_kwargs: Any
+) -> Sequence[checks.Error]:
+    """The posting engine's UPDATE needs JSON_TABLE."""
+    if connection.vendor != "mysql" or not databases:
+        return []
+    mariadb = getattr(connection, "mysql_is_mariadb", False)
+    version = getattr(connection, "mysql_version", (0,))
+    if version >= ((10, 6) if mariadb else (8, 0, 4)):
+        return []
+    return [
+        checks.Error(
+            f"The database server has version {'.'.join(map(str, version))}.",
+            hint="Use MySQL 8 or MariaDB 10.6 or newer.",
+            id="ledgerlink.E008",
+        )
+    ]
 
 
 def refuse_bad_settings() -> None:

@@ -5,14 +5,15 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
+
+from ledgerlink.environment import BASE_DIR, text
 
 MIN_SECRET_LENGTH = 32  # characters
 PLACEHOLDERS = ("change-me", "changeme", "secret", "default", "example", "insecure", "your-")
 
 
-def secret_from(env: environ.Env, name: str, *, production: bool, base_dir: Path) -> str:
+def secret_from(name: str, *, production: bool) -> str:
     """The secret in variable `name`.
 
     In development a missing one is made at random once and kept in `var/`, readable by its owner
@@ -21,9 +22,9 @@ def secret_from(env: environ.Env, name: str, *, production: bool, base_dir: Path
     Raises ImproperlyConfigured in production when it is missing, short, or a placeholder, and
     anywhere when it is set but shorter than 32 characters.
     """
-    value: str = env.str(name, default="")
+    value = text(name)
     if not value and not production:
-        return _development_secret(base_dir / "var" / f"development-{name.lower()}")
+        return _development_secret(BASE_DIR / "var" / f"development-{name.lower()}")
     if not value:
         raise ImproperlyConfigured(f"{name} is not set. APP_ENV=production needs one: {_HOW}")
     if len(value) < MIN_SECRET_LENGTH or len(set(value)) < 8:

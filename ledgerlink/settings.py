@@ -7,42 +7,37 @@ is served.
 
 import os
 from datetime import timedelta
-from pathlib import Path
 
-import environ
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
+from ledgerlink.environment import BASE_DIR, flag, items, number, text
 from ledgerlink.logs import logging_config
 from ledgerlink.secrets import secret_from
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env")
-
-APP_ENV = env.str("APP_ENV", default="development")
+APP_ENV = text("APP_ENV", "development")
 PRODUCTION = APP_ENV == "production"
 DEBUG = False  # Problem documents and the log tell more than Django's debug page, and leak less.
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+LOG_LEVEL = text("LOG_LEVEL", "INFO").upper()
 
-SECRET_KEY = secret_from(env, "SECRET_KEY", production=PRODUCTION, base_dir=BASE_DIR)
-JWT_SECRET = secret_from(env, "JWT_SECRET", production=PRODUCTION, base_dir=BASE_DIR)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[] if PRODUCTION else ["*"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+SECRET_KEY = secret_from("SECRET_KEY", production=PRODUCTION)
+JWT_SECRET = secret_from("JWT_SECRET", production=PRODUCTION)
+ALLOWED_HOSTS = items("ALLOWED_HOSTS", default=[] if PRODUCTION else ["*"])
+CSRF_TRUSTED_ORIGINS = items("CSRF_TRUSTED_ORIGINS")
 
 # --- Money and posting -------------------------------------------------------------------------
 
-DEFAULT_CURRENCY = env.str("DEFAULT_CURRENCY", default="USD")
+DEFAULT_CURRENCY = text("DEFAULT_CURRENCY", "USD")
 # Currencies beyond ISO 4217, or with another exponent: "BTC:8,USDT:6".
-EXTRA_CURRENCIES = env.list("EXTRA_CURRENCIES", default=[])
-SELF_SERVICE_FUNDING = env.bool("SELF_SERVICE_FUNDING", default=not PRODUCTION)
-OPEN_REGISTRATION = env.bool("OPEN_REGISTRATION", default=True)
+EXTRA_CURRENCIES = items("EXTRA_CURRENCIES")
+SELF_SERVICE_FUNDING = flag("SELF_SERVICE_FUNDING", default=not PRODUCTION)
+OPEN_REGISTRATION = flag("OPEN_REGISTRATION", default=True)
 
 # "queued": a poster thread per process commits what waits as one group; "direct": in the caller.
-POSTING_MODE = env.str("POSTING_MODE", default="queued")
-POSTING_QUEUE_SIZE = env.int("POSTING_QUEUE_SIZE", default=2000)
-POSTING_BATCH_SIZE = env.int("POSTING_BATCH_SIZE", default=500)
-POSTING_TIMEOUT_SECONDS = env.float("POSTING_TIMEOUT_SECONDS", default=10.0)
+POSTING_MODE = text("POSTING_MODE", "queued")
+POSTING_QUEUE_SIZE = number("POSTING_QUEUE_SIZE", 2000)
+POSTING_BATCH_SIZE = number("POSTING_BATCH_SIZE", 500)
+POSTING_TIMEOUT_SECONDS = number("POSTING_TIMEOUT_SECONDS", 10)
 
 # --- Applications ------------------------------------------------------------------------------
 
@@ -97,18 +92,18 @@ TEMPLATES = [
 
 # --- Database: SQLite unless DB_HOST names a MySQL-compatible server -----------------------------
 
-DB_HOST = env.str("DB_HOST", default="")
-SQLITE_PATH = BASE_DIR / env.str("SQLITE_PATH", default="var/ledgerlink.sqlite3")
+DB_HOST = text("DB_HOST")
+SQLITE_PATH = BASE_DIR / text("SQLITE_PATH", "var/ledgerlink.sqlite3")
 DATABASES: dict[str, dict[str, object]]
 if DB_HOST:
     DATABASES = {
         "default": {
             "ENGINE": "django.db.backends.mysql",
             "HOST": DB_HOST,
-            "PORT": env.str("DB_PORT", default="3306"),
-            "USER": env.str("DB_USER", default="ledgerlink"),
-            "PASSWORD": env.str("DB_PASSWORD", default=""),
-            "NAME": env.str("DB_NAME", default="ledgerlink"),
+            "PORT": text("DB_PORT", "3306"),
+            "USER": text("DB_USER", "ledgerlink"),
+            "PASSWORD": text("DB_PASSWORD"),
+            "NAME": text("DB_NAME", "ledgerlink"),
             "CONN_MAX_AGE": 300,
             "CONN_HEALTH_CHECKS": True,
             "OPTIONS": {
@@ -145,17 +140,17 @@ else:
 
 # --- Cache: in the process unless REDIS_HOST names a server --------------------------------------
 
-REDIS_HOST = env.str("REDIS_HOST", default="")
+REDIS_HOST = text("REDIS_HOST")
 BALANCE_CACHE_SECONDS = 300
 CACHES: dict[str, dict[str, object]]
 if REDIS_HOST:
     CACHES = {
         "default": {
             "BACKEND": "django_redis.cache.RedisCache",
-            "LOCATION": f"redis://{REDIS_HOST}:{env.int('REDIS_PORT', default=6379)}"
-            f"/{env.int('REDIS_DB', default=0)}",
+            "LOCATION": f"redis://{REDIS_HOST}:{number('REDIS_PORT', 6379)}"
+            f"/{number('REDIS_DB', 0, minimum=0)}",
             "OPTIONS": {
-                "PASSWORD": env.str("REDIS_PASSWORD", default=""),
+                "PASSWORD": text("REDIS_PASSWORD"),
                 "SOCKET_CONNECT_TIMEOUT": 0.25,
                 "SOCKET_TIMEOUT": 0.25,
                 "IGNORE_EXCEPTIONS": True,
@@ -203,7 +198,7 @@ REST_FRAMEWORK = {
     "URL_FORMAT_OVERRIDE": None,
     "UNICODE_JSON": True,
 }
-TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+TRUSTED_PROXIES = items("TRUSTED_PROXIES")
 
 # --- Pages, time, safety -------------------------------------------------------------------------
 
@@ -218,9 +213,9 @@ USE_I18N = False
 TIME_ZONE = "UTC"
 USE_TZ = True
 
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("SECURE_COOKIES", default=PRODUCTION)
-SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=False)
-SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000 if PRODUCTION else 0)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = flag("SECURE_COOKIES", default=PRODUCTION)
+SECURE_SSL_REDIRECT = flag("SECURE_SSL_REDIRECT", default=False)
+SECURE_HSTS_SECONDS = number("SECURE_HSTS_SECONDS", 31_536_000 if PRODUCTION else 0, minimum=0)
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 
