@@ -43,13 +43,23 @@ class RequestContextMiddleware:
 
 class ProblemMiddleware:
     """Refuses bodies that are too large before a byte of them is parsed, and answers whatever the
-    views did not with a problem document instead of an HTML page (under /api only)."""
+    views did not with a problem document instead of an empty page."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.refuse_body(request) or self.get_response(request)
+        return self.refuse_body(request) or self.explain(self.get_response(request))
+
+    @staticmethod
+    def explain(response: HttpResponse) -> HttpResponse:
+        """Django refuses a method with an empty page."""
+        if response.status_code != 405 or response["Content-Type"] == problems.CONTENT_TYPE:
+            return response
+        detail = f"Use {response['Allow']} here."
+        explained = problems.response(405, "method_not_allowed", detail)
+        explained["Allow"] = response["Allow"]
+        return explained
 
     @staticmethod
     def refuse_body(request: HttpRequest) -> HttpResponse | None:

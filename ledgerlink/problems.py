@@ -128,15 +128,15 @@ def _sentence(error: Exception) -> str:
     return str(detail)
 
 
-def bad_request(_request: HttpRequest, _exception: Exception) -> HttpResponse:
+def bad_request(_request: HttpRequest, exception: Exception) -> HttpResponse:
     return response(400, "invalid_request", "The request can't be understood.")
 
 
-def permission_denied(_request: HttpRequest, _exception: Exception) -> HttpResponse:
+def permission_denied(_request: HttpRequest, exception: Exception) -> HttpResponse:
     return response(403, "permission_denied", "You may not do this.")
 
 
-def page_not_found(_request: HttpRequest, _exception: Exception) -> HttpResponse:
+def page_not_found(_request: HttpRequest, exception: Exception) -> HttpResponse:
     return response(404, "not_found", "There is nothing here.")
 
 
