@@ -16,11 +16,14 @@ def balances_of(user_id: int) -> QuerySet[Balance]:
 
 
 def shown_balances(user_id: int) -> dict[str, str]:
-    """Currency to JSON of each balance of a user, from the cache or else from the books."""
+    """Currency to JSON of each balance of a user, from the cache or else from the books.
+
+    One in which nothing ever moved is not shown: a stranger's refused transfer has opened it.
+    """
     cached = balance_cache().read(user_id)
     if cached.balances is not None:
         return dict(sorted(cached.balances.items()))
-    balances = list(balances_of(user_id))
+    balances = list(balances_of(user_id).filter(version__gt=0))
     balance_cache().fill(user_id, cached.generation, balances)
     return {balance.currency: cached_form(balance) for balance in balances}
 
