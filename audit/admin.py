@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 
 from audit.models import AuditLog
-from ledgerlink.admin import ChoiceFilter, ReadOnlyAdmin, link, shown_time
+from ledgerlink.admin import ChoiceFilter, ReadOnlyAdmin, link, shown_json, shown_time
 from transactions.enums import TransactionStatus
 
 PAGES = {"user": "users_user_change", "transaction": "transactions_transaction_change"}
@@ -36,15 +36,15 @@ class ActionFilter(ChoiceFilter):
 
 @admin.register(AuditLog)
 class AuditLogAdmin(ReadOnlyAdmin):
-    list_display = ("time", "actor_name", "action", "entity", "summary", "ip")
+    list_display = ("time", "actor", "action", "entity", "summary", "address")
     list_filter = (ActionFilter, "created_at")
     search_fields = ("actor", "entity", "request_id", "trace_id")
     search_help_text = "Actor, user or transaction id, request or trace id"
     ordering = ("-id",)
     fieldsets = (
-        (None, {"fields": ("time", "actor_name", "actor_id", "action", "entity")}),
+        (None, {"fields": ("time", "actor", "actor_id", "action", "entity")}),
         ("What", {"fields": ("details_shown",)}),
-        ("Where from", {"fields": ("request_id", "trace_id", "ip")}),
+        ("Where from", {"fields": ("request_id", "trace_id", "address")}),
     )
 
     def matching(self, term: str) -> Q:
@@ -55,6 +55,14 @@ class AuditLogAdmin(ReadOnlyAdmin):
     @admin.display(description="time (UTC)", ordering="id")
     def time(self, record: AuditLog) -> str:
         return shown_time(record.created_at)
+
+    @admin.display(description="actor", ordering="actor_name")
+    def actor(self, record: AuditLog) -> str:
+        return record.actor_name
+
+    @admin.display(description="IP address")
+    def address(self, record: AuditLog) -> str:
+        return record.ip or ""
 
     @admin.display(description="on")
     def entity(self, record: AuditLog) -> str:
@@ -68,7 +76,7 @@ class AuditLogAdmin(ReadOnlyAdmin):
 
     @admin.display(description="details")
     def details_shown(self, record: AuditLog) -> str:
-        return json.dumps(record.details, ensure_ascii=False, indent=2)
+        return shown_json(record.details)
 
 
 def _text(value: object) -> str:

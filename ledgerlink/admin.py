@@ -4,6 +4,7 @@ Roles are the table in `users.roles`; Django's groups only carry it to the admin
 page. Neither have the API's tokens: they are secrets.
 """
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -28,6 +29,7 @@ else:
 
 Shown = TypeVar("Shown", bound=Callable[..., str])
 
+admin.site.index_title = "Back-office"
 for hidden in (Group, OutstandingToken, BlacklistedToken):
     admin.site.unregister(hidden)
 
@@ -151,6 +153,11 @@ def link(text: str, page: str, *args: object, **query: object) -> SafeString:
 def shown_time(at: datetime | None) -> str:
     """A UTC time to the second, as `2026-11-22 19:37:45`."""
     return "" if at is None else at.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def shown_json(value: object) -> SafeString:
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    return format_html('<pre class="ledger-json">{}</pre>', text)
 
 
 def number_of(term: str) -> int | None:

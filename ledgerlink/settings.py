@@ -226,13 +226,17 @@ SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 LOGGING = logging_config(level=LOG_LEVEL, as_json=PRODUCTION)
 
 
-def _page(title: str, icon: str, app: str, model: str) -> dict[str, object]:
-    """An entry of the back-office's sidebar, shown to those who may see the page."""
+def _page(title: str, icon: str, model: str, description: str) -> dict[str, object]:
+    """An entry of the back-office's sidebar and first page, for those who may see the model."""
+    app, name = model.split(".")
+    # Keys belong to their transactions, and are seen by the same people.
+    seen_with = "transaction" if name == "idempotencykey" else name
     return {
         "title": title,
         "icon": icon,
-        "link": reverse_lazy(f"admin:{app}_{model}_changelist"),
-        "permission": lambda request: request.user.has_perm(f"{app}.view_{model}"),
+        "link": reverse_lazy(f"admin:{app}_{name}_changelist"),
+        "permission": lambda request: request.user.has_perm(f"{app}.view_{seen_with}"),
+        "description": description,
     }
 
 
@@ -242,22 +246,60 @@ UNFOLD = {
     "SITE_SUBHEADER": "Back-office",
     "SITE_SYMBOL": "account_balance",
     "SITE_URL": None,
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda _request: static("ledgerlink/favicon.svg"),
+        }
+    ],
     "STYLES": [lambda _request: static("ledgerlink/admin.css")],
     "SIDEBAR": {
         "navigation": [
             {
                 "title": "The books",
                 "items": [
-                    _page("Transactions", "swap_horiz", "transactions", "transaction"),
-                    _page("Balances", "account_balance_wallet", "balances", "balance"),
-                    _page("Ledger entries", "menu_book", "balances", "balancehistory"),
+                    _page(
+                        "Transactions",
+                        "swap_horiz",
+                        "transactions.transaction",
+                        "Deposits, withdrawals and transfers: completed, pending and refused.",
+                    ),
+                    _page(
+                        "Balances",
+                        "account_balance_wallet",
+                        "balances.balance",
+                        "What each user and house account holds: posted, held and available.",
+                    ),
+                    _page(
+                        "Ledger entries",
+                        "menu_book",
+                        "balances.balancehistory",
+                        "Every change of every balance, with the amount before and after.",
+                    ),
                 ],
             },
             {
-                "title": "People and traces",
+                "title": "People and records",
                 "items": [
-                    _page("Users", "group", "users", "user"),
-                    _page("Audit trail", "fact_check", "audit", "auditlog"),
+                    _page(
+                        "Users",
+                        "group",
+                        "users.user",
+                        "Who has an account, in which role, and whether it is active.",
+                    ),
+                    _page(
+                        "Audit trail",
+                        "fact_check",
+                        "audit.auditlog",
+                        "Who did what, when, and from where. Nothing in it can be changed.",
+                    ),
+                    _page(
+                        "Idempotency keys",
+                        "key",
+                        "transactions.idempotencykey",
+                        "The keys callers sent, so that a request repeated moves money once.",
+                    ),
                 ],
             },
         ],

@@ -1,14 +1,12 @@
 """Transactions in the back-office: to be read."""
 
-import json
-
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
 
 from balances.admin import CurrencyFilter, money, owner_link
 from balances.models import Balance
-from ledgerlink.admin import ReadOnlyAdmin, badge, link, shown_time, uuid_of
+from ledgerlink.admin import ReadOnlyAdmin, badge, link, shown_json, shown_time, uuid_of
 from transactions.enums import TransactionStatus
 from transactions.models import IdempotencyKey, Transaction
 
@@ -37,7 +35,19 @@ class TransactionAdmin(ReadOnlyAdmin):
     search_help_text = "Transaction id, reference, username"
     ordering = ("-id",)
     fieldsets = (
-        (None, {"fields": ("id", "kind", "status_shown", "failure_code", "entries_shown")}),
+        (
+            None,
+            {
+                "fields": (
+                    "id",
+                    "kind",
+                    "status_shown",
+                    "failure_code",
+                    "entries_shown",
+                    "keys_shown",
+                )
+            },
+        ),
         ("Money", {"fields": ("amount_shown", "from_shown", "to_shown")}),
         ("Purpose", {"fields": ("description", "reference", "metadata_shown", "reverses")}),
         (
@@ -88,7 +98,7 @@ class TransactionAdmin(ReadOnlyAdmin):
 
     @admin.display(description="metadata")
     def metadata_shown(self, transaction: Transaction) -> str:
-        return json.dumps(transaction.metadata, ensure_ascii=False) if transaction.metadata else ""
+        return shown_json(transaction.metadata) if transaction.metadata else ""
 
     @admin.display(description="entered")
     def created(self, transaction: Transaction) -> str:
@@ -112,6 +122,11 @@ class TransactionAdmin(ReadOnlyAdmin):
             return "None: no money moved"
         page = "balances_balancehistory_changelist"
         return link("2 ledger entries", page, transaction=transaction.pk)
+
+    @admin.display(description="idempotency key")
+    def keys_shown(self, transaction: Transaction) -> str:
+        page = "transactions_idempotencykey_changelist"
+        return link("Keys that made it", page, transaction=transaction.pk)
 
 
 @admin.register(IdempotencyKey)

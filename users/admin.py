@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model, Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from ledgerlink.admin import SearchedAdmin, badge, number_of, shown_time
+from ledgerlink.admin import SearchedAdmin, badge, link, number_of, shown_time
 from ledgerlink.errors import LedgerError
 from users import accounts
 from users.actors import Actor
@@ -34,19 +34,20 @@ ROLE_COLOURS = {
 class UserAdmin(SearchedAdmin, Base):
     """Added and changed by role admin, read by the other staff, deleted by nobody here."""
 
-    list_display = ("username", "email", "role_shown", "is_active", "created")
+    list_display = ("username", "email", "role_shown", "active", "created")
     list_filter = ("role", "is_active")
     search_fields = ("id", "username", "email")
     search_help_text = "Id, username, e-mail"
     ordering = ("id",)
     actions = None
     filter_horizontal = ()
-    readonly_fields = ("id", "created", "changed", "deleted", "signed_in")
+    readonly_fields = ("id", "password_shown", "created", "changed", "deleted", "signed_in")
     fieldsets = (
-        (None, {"fields": ("username", "email", "role", "is_active")}),
-        ("Record (UTC)", {"fields": ("id", "created", "changed", "signed_in", "deleted")}),
+        (None, {"fields": ("username", "email", "role", "is_active", "password_shown")}),
+        ("Record", {"fields": ("id", "created", "changed", "signed_in", "deleted")}),
     )
     add_fieldsets = ((None, {"fields": ("username", "email", "role", "password1", "password2")}),)
+    add_form_template = None
     form = UserChangeForm
     add_form = UserAddForm
     change_password_form = PasswordForm
@@ -60,19 +61,27 @@ class UserAdmin(SearchedAdmin, Base):
     def role_shown(self, user: User) -> str:
         return user.get_role_display()
 
+    @admin.display(description="active", ordering="is_active", boolean=True)
+    def active(self, user: User) -> bool:
+        return user.is_active
+
+    @admin.display(description="password")
+    def password_shown(self, user: User) -> str:
+        return link("Set a new password", "auth_user_password_change", user.pk)
+
     @admin.display(description="created (UTC)", ordering="id")
     def created(self, user: User) -> str:
         return shown_time(user.created_at)
 
-    @admin.display(description="changed")
+    @admin.display(description="changed (UTC)")
     def changed(self, user: User) -> str:
         return shown_time(user.updated_at)
 
-    @admin.display(description="deleted")
+    @admin.display(description="deleted (UTC)")
     def deleted(self, user: User) -> str:
         return shown_time(user.deleted_at)
 
-    @admin.display(description="last sign-in here")
+    @admin.display(description="last sign-in here (UTC)")
     def signed_in(self, user: User) -> str:
         return shown_time(user.last_login)
 
@@ -83,6 +92,15 @@ class UserAdmin(SearchedAdmin, Base):
             if above or obj.deleted_at is not None:
                 return False
         return super().has_change_permission(request, obj)
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Who may only read is not shown the way to a new password."""
+        if obj is None:
+            return self.add_fieldsets
+        if self.has_change_permission(request, obj):
+            return self.fieldsets
+        readable = ("username", "email", "role", "is_active")
+        return ((None, {"fields": readable}), *self.fieldsets[1:])
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

@@ -54,7 +54,15 @@ def _taken(user: User, **names: str) -> dict[str, str]:
     }
 
 
+LABELS = {"email": "E-mail", "is_active": "Active"}
+
+
 class UserChangeForm(UserForm):
+    class Meta:
+        model = User
+        fields = ("username", "email", "role", "is_active")
+        labels = LABELS
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         names = {field: cleaned.get(field, "") for field in ("username", "email")}
@@ -64,6 +72,11 @@ class UserChangeForm(UserForm):
 
 
 class UserAddForm(CreationForm):
+    class Meta:
+        model = User
+        fields = ("username", "email", "role")
+        labels = LABELS
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in ("password1", "password2"):
