@@ -12,9 +12,12 @@ from uuid import UUID
 
 from django.db import connection
 from django.db.models import Q
+from django.db.models.constants import OnConflict
+from django.utils import timezone
 
 from balances.enums import AccountKey, BalanceStatus, House, Owner
 from balances.models import Balance
+from ledgerlink.rows import insert_rows
 from users.models import User
 
 
@@ -148,15 +151,25 @@ def _open(keys: Iterable[AccountKey]) -> None:
     if users:
         locked = User.objects.select_for_update().filter(pk__in=users, deleted_at__isnull=True)
         alive = set(locked.order_by("pk").values_list("pk", flat=True))
-    Balance.objects.bulk_create(
+    now = timezone.now()
+    blank: dict[str, object] = {"amount": 0, "held": 0, "overdraft_limit": 0, "version": 0}
+    blank |= {
+        "entry_count": 0,
+        "status": BalanceStatus.ACTIVE,
+        "created_at": now,
+        "updated_at": now,
+    }
+    insert_rows(
+        Balance,
+        ("house", "user_id", "currency", *blank),
         [
-            Balance(house=owner, currency=currency)
+            (owner, None, currency, *blank.values())
             if isinstance(owner, House)
-            else Balance(user_id=owner, currency=currency)
+            else (None, owner, currency, *blank.values())
             for owner, currency in keys
             if isinstance(owner, House) or owner in alive
         ],
-        ignore_conflicts=True,
+        on_conflict=OnConflict.IGNORE,
     )
 
 

@@ -1,18 +1,22 @@
 """Writing many rows of one table with as few statements as the engine allows."""
 
-import json
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, models
+from django.db.models.constants import OnConflict
+
+_Converter = Callable[[Any], Any]
 
 
 def insert_rows(
     model: type[models.Model],
     columns: Sequence[str],
     rows: Iterable[Sequence[Any]],
+    *,
+    on_conflict: OnConflict | None = None,
 ) -> None:
     """INSERT `rows`, whose values stand in the order of `columns` (attribute names, `owner_id`).
 
@@ -22,33 +26,37 @@ def insert_rows(
     """
     by_name = {field.attname: field for field in model._meta.concrete_fields}
     fields = [by_name[name] for name in columns]
-    convert = [_converter(field) for field in fields]
-    values = [
-        tuple(
-            value if to_column is None or value is None else to_column(value)
-            for to_column, value in zip(convert, row, strict=True)
-        )
-        for row in rows
-    ]
+    converters = [(place, _converter(field)) for place, field in enumerate(fields)]
+    converted = [(place, to_column) for place, to_column in converters if to_column is not None]
+    values = [_converted(row, converted) for row in rows]
     if not values:
         return
     quote = connection.ops.quote_name
     names = ", ".join(quote(str(field.column)) for field in fields)
     marks = ", ".join(["%s"] * len(fields))
-    table = quote(model._meta.db_table)
-    statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 - names of ours
+    insert = connection.ops.insert_statement(on_conflict=on_conflict)
     with connection.cursor() as cursor:
-        cursor.executemany(statement, values)
+        cursor.executemany(
+            f"{insert} {quote(model._meta.db_table)} ({names}) VALUES ({marks})", values
+        )
 
 
-def _converter(field: Any) -> Callable[[Any], Any] | None:
+def _converted(row: Sequence[Any], converters: Iterable[tuple[int, _Converter]]) -> list[Any]:
+    values = list(row)
+    for place, to_column in converters:
+        if values[place] is not None:
+            values[place] = to_column(values[place])
+    return values
+
+
+def _converter(field: Any) -> _Converter | None:
     if isinstance(field, models.ForeignKey):
         field = field.target_field
     match field:
         case models.UUIDField():
             return str if connection.features.has_native_uuid_field else _hex
         case models.DateTimeField():
-            return _datetime
+            return cache(connection.ops.adapt_datetimefield_value)  # one moment for a whole batch
         case models.JSONField():
             return dump_json
         case _:
@@ -59,10 +67,9 @@ def _hex(value: Any) -> str:
     return str(value.hex)
 
 
-def _datetime(value: datetime) -> Any:
-    return connection.ops.adapt_datetimefield_value(value)
+_encoder = DjangoJSONEncoder(separators=(",", ":"))
 
 
 def dump_json(value: Any) -> str:
     """JSON as the ORM stores it."""
-    return json.dumps(value, cls=DjangoJSONEncoder, separators=(",", ":"))
+    return _encoder.encode(value)
