@@ -12,7 +12,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests import system_packages
@@ -165,6 +165,15 @@ class Redis(Server):
 class LedgerServer(Server):
     """The real server, started as `make run` starts it, with `env` on top of this environment."""
 
+    command: Sequence[str] = (
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "-c",
+        "config/gunicorn.conf.py",
+        "ledgerlink.wsgi:application",
+    )
+
     def __init__(
         self, env: Mapping[str, str], workers: int | None = None, threads: int | None = None
     ) -> None:
@@ -184,10 +193,7 @@ class LedgerServer(Server):
     def start(self) -> None:
         """Start gunicorn and return when GET /health/ready answers 200."""
         self.make_directory()
-        gunicorn = [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.conf.py"]
-        self.launch(
-            [*gunicorn, *self._options, "ledgerlink.wsgi:application"], self._answers, self._env
-        )
+        self.launch([*self.command, *self._options], self._answers, self._env)
 
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
