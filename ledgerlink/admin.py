@@ -161,8 +161,9 @@ def shown_json(value: object) -> SafeString:
 
 
 def number_of(term: str) -> int | None:
-    """The id that a search term is, or None."""
-    return int(term) if term.isascii() and term.isdecimal() else None
+    """The id that a search term is, or None; what no BIGINT holds is no id."""
+    number = int(term) if term.isascii() and term.isdecimal() and len(term) < 20 else 0
+    return number if 0 < number < 2**63 else None
 
 
 def uuid_of(term: str) -> UUID | None:

@@ -126,7 +126,7 @@ class TransactionAdmin(ReadOnlyAdmin):
     @admin.display(description="idempotency key")
     def keys_shown(self, transaction: Transaction) -> str:
         page = "transactions_idempotencykey_changelist"
-        return link("Keys that made it", page, transaction=transaction.pk)
+        return link("Look it up", page, transaction=transaction.pk)
 
 
 @admin.register(IdempotencyKey)

@@ -1,0 +1,226 @@
+"""The back-office: who gets which page, what can be found, and that the books stay as they are."""
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin as django_admin
+from django.contrib.auth.models import Group
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+
+from audit.models import AuditLog
+from balances.models import Balance, BalanceHistory
+from ledgerlink.admin import CappedPaginator
+from tests.books import balance_of, fund, idempotency, make_user, post_one, transfer
+from transactions.models import IdempotencyKey, Transaction
+from users.models import User
+from users.roles import Role
+
+PEOPLE = ("anonymous", "user", "auditor", "finance", "admin", "superuser")
+OUT, NO, OK = 302, 403, 200  # sent to the sign-in page, refused, shown
+
+Pages = dict[tuple[str, str], tuple[int, ...]]
+#                                 anonymous user auditor finance admin superuser
+BOOKS: Pages = {
+    ("GET", "changelist"):       (OUT,      OUT, OK,     OK,     OK,   OK),
+    ("GET", "change"):           (OUT,      OUT, OK,     OK,     OK,   OK),
+    ("GET", "history"):          (OUT,      OUT, OK,     OK,     OK,   OK),
+    ("GET", "add"):              (OUT,      OUT, NO,     NO,     NO,   NO),
+    ("GET", "delete"):           (OUT,      OUT, NO,     NO,     NO,   NO),
+    ("POST", "change"):          (OUT,      OUT, NO,     NO,     NO,   NO),
+    ("POST", "add"):             (OUT,      OUT, NO,     NO,     NO,   NO),
+    ("POST", "delete"):          (OUT,      OUT, NO,     NO,     NO,   NO),
+}  # fmt: skip
+USERS: Pages = BOOKS | {
+    ("GET", "add"):              (OUT,      OUT, NO,     NO,     OK,   OK),
+    ("POST", "add"):             (OUT,      OUT, NO,     NO,     OK,   OK),
+    ("POST", "change"):          (OUT,      OUT, NO,     NO,     OK,   OK),
+    ("GET", "password"):         (OUT,      OUT, NO,     NO,     OK,   OK),
+    ("POST", "password"):        (OUT,      OUT, NO,     NO,     OK,   OK),
+}  # fmt: skip
+MODELS: dict[Any, Pages] = {
+    User: USERS,
+    Balance: BOOKS,
+    BalanceHistory: BOOKS,
+    Transaction: BOOKS,
+    IdempotencyKey: BOOKS,
+    AuditLog: BOOKS,
+}
+WALK = [
+    pytest.param(model, way, page, dict(zip(PEOPLE, expected, strict=True)),
+                 id=f"{model.__name__}-{way}-{page}")
+    for model, pages in MODELS.items()
+    for (way, page), expected in pages.items()
+]  # fmt: skip
+
+
+def sign_in(username: str) -> Client:
+    """A browser of a new user called like the role, or like "superuser"."""
+    client = Client()
+    if username == "superuser":
+        fields: dict[str, Any] = {"role": Role.ADMIN, "is_superuser": True}
+        client.force_login(make_user("superuser", **fields))
+    elif username != "anonymous":
+        client.force_login(make_user(f"the-{username}", Role(username)))
+    return client
+
+
+@pytest.fixture
+def books(alice: User, bob: User) -> Transaction:
+    """One row of every model, and the transfer among them."""
+    fund(alice, "100.00")
+    key = idempotency("invoice-7")
+    made = post_one(transfer(alice, bob, "12.50", reference="INV-7", idempotency=key)).transaction
+    assert made is not None
+    return made
+
+
+def address(model: Any, page: str) -> str:
+    app, name = model._meta.app_label, model._meta.model_name
+    if page == "password":
+        return reverse("admin:auth_user_password_change", args=[model.objects.earliest("pk").pk])
+    args = [] if page in {"changelist", "add"} else [model.objects.earliest("pk").pk]
+    return reverse(f"admin:{app}_{name}_{page}", args=args)
+
+
+@pytest.mark.parametrize(("model", "way", "page", "expected"), WALK)
+def test_page_answers_each_role_as_the_table_says(
+    books: Transaction, model: Any, way: str, page: str, expected: dict[str, int]
+) -> None:
+    answers = {}
+    for person in PEOPLE:
+        client = sign_in(person)
+        path = address(model, page)
+        answers[person] = (client.get(path) if way == "GET" else client.post(path)).status_code
+    assert answers == expected
+
+
+def test_every_model_of_ours_has_a_page_and_tokens_and_groups_have_none() -> None:
+    ours = {"users", "balances", "transactions", "audit"}
+    models = {model for model in apps.get_models() if model._meta.app_label in ours}
+    assert set(MODELS) == models
+    assert models <= set(django_admin.site._registry)
+    assert not {Group, OutstandingToken, BlacklistedToken} & set(django_admin.site._registry)
+
+
+@pytest.mark.parametrize("person", ["auditor", "finance", "admin"])
+def test_first_page_links_every_list(books: Transaction, person: str) -> None:
+    page = sign_in(person).get(reverse("admin:index")).content.decode()
+    assert all(f'href="{address(model, "changelist")}"' in page for model in MODELS)
+
+
+@pytest.mark.parametrize("model", [model for model in MODELS if model is not User])
+def test_books_stay_as_they_are_when_a_superuser_posts(books: Transaction, model: Any) -> None:
+    client = sign_in("superuser")
+    before = list(model.objects.order_by("pk").values())
+    form = {"action": "delete_selected", "_selected_action": [before[0]["id"]], "post": "yes"}
+    client.post(address(model, "changelist"), form)
+    client.post(address(model, "change"), {"amount": "1", "status": "active"})
+    assert list(model.objects.order_by("pk").values()) == before
+
+
+SEARCHES = [
+    (Transaction, "INV-7", 1),
+    (Transaction, "bob", 1),
+    (Transaction, "alice", 2),
+    (Transaction, "nobody", 0),
+    (Transaction, "01900000-0000-7000-8000-000000000000", 0),
+    (Balance, "alice@example", 1),
+    (Balance, "bob", 1),
+    (BalanceHistory, "alice", 2),
+    (BalanceHistory, "99999999999999999999", 0),
+    (IdempotencyKey, "invoice", 1),
+    (AuditLog, "tests", 2),
+    (User, "ALICE", 1),
+    (User, "bob@example.com", 1),
+]
+
+
+@pytest.mark.parametrize(("model", "term", "expected"), SEARCHES)
+def test_search_finds(books: Transaction, model: Any, term: str, expected: int) -> None:
+    response = sign_in("auditor").get(address(model, "changelist"), {"q": term})
+    assert response.context["cl"].result_count == expected
+
+
+@pytest.mark.parametrize("model", [Transaction, BalanceHistory, IdempotencyKey, AuditLog])
+def test_search_finds_by_transaction_id(books: Transaction, model: Any) -> None:
+    response = sign_in("auditor").get(address(model, "changelist"), {"q": str(books.pk)})
+    assert response.context["cl"].result_count == (2 if model is BalanceHistory else 1)
+
+
+def test_search_finds_users_and_balances_by_id(books: Transaction, alice: User) -> None:
+    client = sign_in("auditor")
+    users = client.get(address(User, "changelist"), {"q": str(alice.pk)}).context["cl"]
+    assert list(users.result_list) == [alice]
+    term = str(balance_of(alice).pk)
+    found = client.get(address(Balance, "changelist"), {"q": term}).context["cl"].result_list
+    assert balance_of(alice) in found
+
+
+FILTERS = [
+    (Transaction, {"type__exact": "deposit"}, 1),
+    (Transaction, {"status__exact": "failed"}, 0),
+    (Transaction, {"currency": "USD"}, 2),
+    (Transaction, {"currency": "EUR"}, 0),
+    (Balance, {"owner": "users"}, 2),
+    (Balance, {"owner": "external"}, 1),
+    (Balance, {"status__exact": "active", "currency": "USD"}, 3),
+    (BalanceHistory, {"currency": "USD"}, 4),
+    (AuditLog, {"action": "transaction.completed"}, 2),
+    (User, {"role__exact": "user", "is_active__exact": "1"}, 2),
+]
+
+
+@pytest.mark.parametrize(("model", "query", "expected"), FILTERS)
+def test_filter_narrows(
+    books: Transaction, model: Any, query: dict[str, str], expected: int
+) -> None:
+    response = sign_in("auditor").get(address(model, "changelist"), query)
+    assert response.context["cl"].result_count == expected
+
+
+def test_amounts_are_shown_with_the_decimals_of_their_currency(alice: User) -> None:
+    for amount, currency in (("1234.50", "USD"), ("5000", "JPY"), ("7.250", "BHD")):
+        fund(alice, amount, currency)
+    client = sign_in("auditor")
+    for model in (Balance, BalanceHistory, Transaction):
+        page = client.get(address(model, "changelist")).content.decode()
+        assert [t for t in ("1234.50 USD", "5000 JPY", "7.250 BHD") if t not in page] == []
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_list_of_fifty_rows_costs_as_many_queries_as_one_of_five(
+    books: Transaction, alice: User, model: Any
+) -> None:
+    client = sign_in("auditor")
+
+    def queries() -> tuple[int, int]:
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
+            page = client.get(address(model, "changelist"))
+        return len(page.context["cl"].result_list), len(captured)
+
+    def grow(start: int, end: int) -> None:
+        for number in range(start, end):
+            other = make_user(f"user-{number}")
+            post_one(transfer(alice, other, "1.00", idempotency=idempotency(f"key-{number}")))
+
+    grow(0, 5)
+    few, cost_of_few = queries()
+    grow(5, 55)
+    many, cost_of_many = queries()
+    assert few < 20 < many == 50
+    assert cost_of_many == cost_of_few
+
+
+def test_long_list_is_counted_no_further_than_the_cap(
+    books: Transaction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CappedPaginator, "CAP", 1)
+    page = sign_in("auditor").get(address(Transaction, "changelist"))
+    assert "More than 1 results: search or filter" in page.content.decode()
