@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 
 from users.models import User
+from users.queries import key_of
 
 MAX_PASSWORD_LENGTH = 128  # characters; a longer one is never hashed
 
@@ -21,7 +22,7 @@ class UsernameOrEmailBackend(ModelBackend):
     ) -> User | None:
         if not username or password is None or len(password) > MAX_PASSWORD_LENGTH:
             return None
-        key = username.strip().lower()
+        key = key_of(username)
         # A username can't hold "@", so at most one of the two keys can match.
         user = User.objects.filter(Q(username_key=key) | Q(email_key=key)).first()
         if user is None:
