@@ -9,7 +9,7 @@ MAX_DIGITS = 18
 MAX_AMOUNT = 10**MAX_DIGITS - 1  # minor units; one movement
 MAX_BALANCE = 2**63 - 1  # minor units; what a BIGINT holds
 
-_AMOUNT = re.compile(r"(0|[1-9][0-9]{0,17})(?:\.([0-9]{1,17}))?")
+_AMOUNT = re.compile(r"(0|[1-9][0-9]{0,18})(?:\.([0-9]{1,17}))?")
 
 
 class InvalidAmount(InvalidInput):

@@ -5,7 +5,7 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
@@ -81,6 +81,7 @@ _FRAMEWORK_ERRORS: tuple[tuple[tuple[type[Exception], ...], int, str, str], ...]
         "permission_denied",
         "You may not do this.",
     ),
+    ((SuspiciousOperation,), 400, "invalid_request", "The request can't be understood."),
     ((exceptions.ParseError,), 400, "invalid_json", ""),
     ((exceptions.AuthenticationFailed,), 401, "invalid_token", ""),
     ((exceptions.NotAuthenticated,), 401, "not_authenticated", ""),
