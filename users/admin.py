@@ -149,6 +149,8 @@ class UserAdmin(SearchedAdmin, Base):
         form_url: str = "",
     ) -> HttpResponse:
         assert isinstance(request.user, User)
+        if request.method != "POST":
+            return super().user_change_password(request, id, form_url)
         number = number_of(unquote(id)) or 0
         with password_change_recorded(number, by=request.user):
             return super().user_change_password(request, id, form_url)

@@ -214,3 +214,17 @@ def test_no_page_shows_a_password_hash(admin: User, alice: User) -> None:
     paths = (reverse("admin:users_user_changelist"), change_path(alice))
     pages = "".join(client.get(path).content.decode() for path in paths)
     assert [secret for secret in ("argon2", alice.password) if secret in pages] == []
+
+
+@pytest.mark.parametrize(
+    ("page", "lookup"),
+    [
+        ("users_user", "password__startswith"),
+        ("users_user", "outstandingtoken__jti__startswith"),
+        ("balances_balance", "user__password__startswith"),
+        ("transactions_transaction", "requested_by__password__startswith"),
+    ],
+)
+def test_no_list_can_be_filtered_by_a_secret(admin: User, page: str, lookup: str) -> None:
+    path = reverse(f"admin:{page}_changelist")
+    assert signed_in(admin).get(path, {lookup: "a"}).status_code == 400
