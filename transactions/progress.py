@@ -18,9 +18,13 @@ Advance = Callable[[int, str], None]  # how far of the total, and a few words
 
 
 @contextmanager
-def progress(out: OutputWrapper, label: str, total: int) -> Iterator[Advance]:
-    """A bar while `out` is the terminal, else a line every few seconds."""
-    if out.isatty():
+def progress(
+    out: OutputWrapper, label: str, total: int, *, hidden: bool = False
+) -> Iterator[Advance]:
+    """A bar while `out` is the terminal, else a line every few seconds; nothing if `hidden`."""
+    if hidden:
+        yield lambda _done, _words: None
+    elif out.isatty():
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
