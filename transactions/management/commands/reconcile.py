@@ -26,9 +26,9 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         at = timezone.now()
-        with progress(self.stdout, "Proving", len(PROOFS), hidden=options["json"]) as advance:
+        with progress(self.stdout, "Proving", len(PROOFS), hidden=options["json"]) as shown:
             try:
-                proofs = reconcile(lambda proof: advance(proof.number, proof.invariant))
+                proofs = reconcile(lambda proof: shown.advance(proof.number, proof.invariant))
             except DatabaseError as error:
                 raise CommandError(f"The books can't be read: {error}") from error
         broken = [proof.number for proof in proofs if not proof.holds]
@@ -62,6 +62,6 @@ class Command(BaseCommand):
             Console(file=sys.stdout).print(table)
             return
         console = Console(width=WIDTH_OF_FILES, color_system=None)
-        with console.capture() as shown:
+        with console.capture() as text:
             console.print(table)
-        self.stdout.write(shown.get())
+        self.stdout.write(text.get())
