@@ -14,16 +14,16 @@ from users.models import User
 def already_posted(instructions: Sequence[Instruction]) -> dict[UUID, Outcome]:
     """The outcomes of those instructions whose transactions are in the books, by id.
 
-    A commit is atomic: if one member of a group is there, a member that is not was refused
-    along with it.
+    A commit is atomic: if the member that got its group refused is there, the others were refused
+    along with it. Beside members that were posted, one that is not there was a replay.
     """
     ids = [i.id for i in instructions]
     related = ("source__user", "destination__user")
     stored = Transaction.objects.select_related(*related).in_bulk(ids)
     outcomes = {i.id: _outcome(i, stored[i.id]) for i in instructions if i.id in stored}
-    groups = {i.group for i in instructions if i.id in stored and i.group is not None}
+    refused = {i.group for i in instructions if i.id in outcomes and outcomes[i.id].error}
     for i in instructions:
-        if i.group in groups and i.id not in stored:
+        if i.group is not None and i.group in refused and i.id not in stored:
             outcomes[i.id] = Outcome(None, GroupRefused())
     return outcomes
 
