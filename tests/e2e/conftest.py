@@ -1,12 +1,17 @@
 """A real gunicorn on the engine of this run: MariaDB and Redis with three processes, or SQLite
 with one."""
 
+import logging
 from collections.abc import Iterator, Mapping
 
 import pytest
 
 from tests.e2e.world import assert_reconciled, close_clients, environment
 from tests.servers import LedgerServer
+
+logging.getLogger("httpx").setLevel(
+    logging.WARNING
+)  # else it tells of each of thousands of requests
 
 
 @pytest.fixture(autouse=True)

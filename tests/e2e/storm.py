@@ -60,7 +60,7 @@ class Storm:
             self.sent.append(one)
             one.send()
             if one.answer is None:
-                self.over.wait(0.02)
+                self.over.wait(0.2)  # the server is gone or on its way back
 
     @property
     def codes(self) -> Counter[int]:

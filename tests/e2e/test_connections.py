@@ -42,7 +42,7 @@ def payment(payer: Account, to: Account, key: str) -> bytes:
 def answer_on(connection: socket.socket) -> tuple[int, str]:
     """The status and the whole text of the next answer, a JSON object."""
     received = b""
-    while not received.endswith(b"}") and (chunk := connection.recv(65536)):
+    while not received.endswith((b"}", b"}\r\n0\r\n\r\n")) and (chunk := connection.recv(65536)):
         received += chunk
     return int(received.split(b" ", 2)[1]), received.decode()
 
