@@ -17,10 +17,10 @@ from ledgerlink.serializers import StrictSerializer
 from transactions.enums import TransactionType
 from transactions.errors import FundingNotAllowed
 from transactions.idempotency import idempotency_of
-from transactions.instructions import Instruction, Outcome
+from transactions.instructions import Instruction, Outcome, Unit
 from transactions.processor import submit
 from transactions.queries import all_transactions, transaction_streams, visible_transactions
-from transactions.representation import CREATED, answer_to, represent_stored
+from transactions.representation import answer_of_outcome, represent_stored
 from transactions.serializers import FundingBody, TransactionQuery, TransferBody
 from users.actors import Actor
 from users.permissions import caller, subject_id
@@ -95,12 +95,12 @@ def _move(
         idempotency=idempotency_of(request),
         **body,
     )
-    return _response(submit([instruction])[0])
+    return _response(submit(Unit([instruction])).outcomes[0], instruction.actor)
 
 
-def _response(outcome: Outcome) -> HttpResponse:
-    answer = answer_to(outcome)
-    done = answer.status == CREATED
+def _response(outcome: Outcome, actor: Actor) -> HttpResponse:
+    answer = answer_of_outcome(outcome, actor)
+    done = answer.status < 400
     response = HttpResponse(
         answer.body,
         status=answer.status,
