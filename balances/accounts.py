@@ -4,7 +4,7 @@ Only `transactions.posting` locks and saves accounts (a test holds it).
 """
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -128,14 +128,14 @@ _COLUMNS = (
 )
 
 
-def lock_accounts(keys: Collection[AccountKey]) -> dict[AccountKey, Account]:
+def lock_accounts(keys: set[AccountKey]) -> dict[AccountKey, Account]:
     """Lock the balances of `keys`, in primary key order so that no two callers can deadlock,
     opening those that do not exist yet.
 
     A key whose user is unknown or deleted is left out of the answer.
     """
     ids = _find(keys)
-    missing = [key for key in keys if key not in ids]
+    missing = {key for key in keys if key not in ids}
     if missing:
         _open(missing)
         ids |= _find(missing)
@@ -146,7 +146,7 @@ def lock_accounts(keys: Collection[AccountKey]) -> dict[AccountKey, Account]:
     return {(account.owner, account.currency): account for account in accounts}
 
 
-def _find(keys: Collection[AccountKey]) -> dict[AccountKey, int]:
+def _find(keys: set[AccountKey]) -> dict[AccountKey, int]:
     users = {owner for owner, _ in keys if not isinstance(owner, House)}
     houses = {owner for owner, _ in keys if isinstance(owner, House)}
     wanted = Q(user_id__in=users) if users else Q()
@@ -161,7 +161,7 @@ def _find(keys: Collection[AccountKey]) -> dict[AccountKey, int]:
     return found
 
 
-def _open(keys: Iterable[AccountKey]) -> None:
+def _open(keys: set[AccountKey]) -> None:
     """Make empty balances. The users' rows are locked first, as their deletion does: a user can't
     be deleted while a first balance is being opened for them."""
     users = {owner for owner, _ in keys if not isinstance(owner, House)}

@@ -202,8 +202,13 @@ class Import:
                 return len(missing)
         return 0
 
+    def _begun(self, rows: Sequence[_Numbered]) -> bool:
+        """Whether an import of this name may have posted some: it would have come to the first or
+        to the last. The engine knows every key anyway; this spares new files the question."""
+        return bool(self._there([*rows[:1], *rows[-1:]]))
+
     def _post_batch(self, rows: Sequence[_Numbered], tally: Tally, *, creates_users: bool) -> None:
-        there = self._there(rows)
+        there = self._there(rows) if self._begun(rows) else set()
         tally.already_there += len(there)
         fresh = [row for row in rows if row.key not in there]
         names = [name for row in fresh for name in row.row.people]

@@ -114,11 +114,12 @@ class Processor:
                 raise QueueFull("The server is shutting down. Nothing was moved.")
             if self._waiting + len(ticket.unit.orders) > self._queue_size:
                 raise QueueFull("Too many transactions are waiting. Nothing was moved.")
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="poster", daemon=True)
+                thread.start()  # may fail, and then nothing is left behind
+                self._thread = thread
             self._queue.append(ticket)
             self._waiting += len(ticket.unit.orders)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="poster", daemon=True)
-                self._thread.start()
             self._condition.notify()
 
     def _withdraw(self, ticket: _Ticket) -> None:
@@ -132,8 +133,8 @@ class Processor:
 
     def _run(self) -> None:
         while tickets := self._take():
-            close_old_connections()
             try:
+                close_old_connections()
                 results = post_units([ticket.unit for ticket in tickets])
             except BaseException as error:  # the thread must outlive anything that a batch does
                 logger.exception("the poster met an unexpected error")

@@ -124,11 +124,12 @@ def test_tiny_amount_mints_nothing(alice: User, bob: User, as_alice: Api) -> Non
 )
 def test_monstrous_amount_costs_no_time(text: str, bob: User, as_alice: Api) -> None:
     for path in ALL:
-        as_alice.post(path, {})  # whatever is made at the first request
         body = written({**good(path, bob), "amount": text})
-        started = time.process_time()
-        response = as_alice.post(path, body)
-        spent = time.process_time() - started
+        spent = []
+        for _ in range(3):  # the best of three: a garbage collection may fall into any
+            started = time.process_time()
+            response = as_alice.post(path, body)
+            spent.append(time.process_time() - started)
         assert response.status_code == 400
         assert len(response.content) < 1000
-        assert spent < 0.05  # seconds of CPU
+        assert min(spent) < 0.05  # seconds of CPU

@@ -15,6 +15,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from tests.api.client import API, Api, assert_problem, body_of, token_of
 from tests.books import PASSWORD, make_user
+from users.identity import current_user, forget
 from users.models import User
 from users.roles import Role
 from users.tokens import issue
@@ -97,6 +98,22 @@ def test_remembered_identity_costs_no_query(alice: User, django_assert_num_queri
     api.get(CURRENT)
     with django_assert_num_queries(0):
         assert api.get(CURRENT).status_code == 200
+
+
+def test_change_that_overtakes_a_read_is_not_lost(alice: User) -> None:
+    """Another thread commits a change, and forgets the user, while this one is still reading."""
+
+    def overtaken(execute: Any, *args: Any) -> Any:
+        answer = execute(*args)
+        forget(alice.pk)
+        return answer
+
+    with connection.execute_wrapper(overtaken):
+        assert current_user(alice.pk) == alice
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    changed = current_user(alice.pk)
+    assert changed is not None
+    assert not changed.is_active
 
 
 @pytest.mark.django_db(transaction=True)

@@ -6,7 +6,7 @@ import pytest
 from audit.models import AuditLog
 from tests.api.client import API, Api, assert_problem, body_of
 from tests.books import make_user
-from tests.users.racing import at_once
+from tests.concurrency import at_once
 from users.models import User
 from users.roles import Role
 

@@ -26,7 +26,7 @@ from tests.books import (
     transfer,
     withdrawal,
 )
-from tests.users.racing import PATIENCE, at_once
+from tests.concurrency import PATIENCE, at_once
 from transactions.enums import TransactionStatus, TransactionType
 from transactions.errors import ActorInactive, UnknownParty
 from transactions.instructions import Outcome

@@ -10,7 +10,7 @@ from django.db.transaction import atomic
 from audit.models import AuditLog
 from tests.api.client import API, Api, assert_problem, body_of, wire_time
 from tests.books import make_user
-from tests.users.racing import PATIENCE, at_once
+from tests.concurrency import PATIENCE, at_once
 from users.models import User
 from users.roles import Role
 

@@ -12,7 +12,7 @@ from rest_framework_simplejwt.utils import get_md5_hash_password
 from audit.models import AuditLog
 from tests.api.client import API, Api, assert_problem, body_of
 from tests.books import PASSWORD, make_user
-from tests.users.racing import at_once
+from tests.concurrency import at_once
 from users.models import User
 from users.tokens import issue
 

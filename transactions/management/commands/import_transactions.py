@@ -15,11 +15,10 @@ from transactions.csv_lines import open_csv
 from transactions.import_rows import LedgerReader, RowReader
 from transactions.importing import Import, Problems, Tally
 from transactions.paysim import PaySimReader
-from transactions.progress import progress, stop_on_signal
+from transactions.progress import INTERRUPTED, progress, stop_on_signal
 from users.actors import Actor
 
 MAX_BATCH = 5000
-INTERRUPTED = 130  # the exit status of a program that was ended by Ctrl-C
 RESUME = "Run the same command again to go on: what was posted is not posted twice."
 
 
@@ -120,9 +119,9 @@ class Command(BaseCommand):
     ) -> Tally:
         """Take the steps one by one and show how far they are; the last tally."""
         tally = Tally()
-        with stop_on_signal() as stop, progress(self.stdout, label, size) as advance:
+        with stop_on_signal() as stop, progress(self.stdout, label, size) as shown:
             for end, tally in steps:
-                advance(end, f"{tally.rows} rows")
+                shown.advance(end, f"{tally.rows} rows")
                 if stop.is_set():
                     raise CommandError(
                         f"Stopped after {tally.rows} rows. {RESUME}", returncode=INTERRUPTED

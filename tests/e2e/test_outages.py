@@ -1,0 +1,156 @@
+"""The database or Redis goes away and comes back, while the server goes on."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping
+
+import httpx
+import pytest
+
+from tests.concurrency import eventually
+from tests.e2e.storm import rage, storm
+from tests.e2e.world import (
+    PASSWORD,
+    STANDARD,
+    WORKERS,
+    Account,
+    assert_reconciled,
+    client,
+    migrate,
+    register,
+)
+from tests.servers import LedgerServer, MariaDB, Redis
+
+pytestmark = pytest.mark.skipif(not STANDARD, reason="SQLite is in the process")
+
+
+@pytest.fixture(scope="module")
+def mariadb() -> Iterator[MariaDB]:
+    with MariaDB() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[Redis]:
+    with Redis() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def env(mariadb: MariaDB, redis: Redis) -> Mapping[str, str]:
+    made = {**mariadb.env, **redis.env, "APP_ENV": "test", "WEB_CONCURRENCY": str(WORKERS)}
+    made |= {"RATELIMIT_ENABLE": "false", "SELF_SERVICE_FUNDING": "true"}
+    migrate(made)
+    return made
+
+
+def readiness(server: LedgerServer) -> tuple[int, str]:
+    with client(server.url) as http:
+        answer = http.get("health/ready")
+    return answer.status_code, str(answer.json()["status"])
+
+
+def assert_never_behind(server: LedgerServer, account: Account, version: int) -> None:
+    """Whichever process is asked, the balance is not older than `version`."""
+    for _ in range(4 * WORKERS):
+        reader = account.at(server)  # a new connection, to any of the processes
+        assert int(reader.balance()["version"]) >= version
+        reader.http.close()
+
+
+def test_redis_gone_is_slower_but_never_wrong(
+    server: LedgerServer, redis: Redis, env: Mapping[str, str]
+) -> None:
+    alice, bob = register(server, "1000.00"), register(server)
+    assert readiness(server) == (200, "ok")
+    with storm((alice, bob), (alice.at(server), bob)) as running:
+        eventually(lambda: len(running.acknowledged) >= 20)
+        redis.kill()
+        eventually(lambda: readiness(server) == (200, "degraded"))
+        rage(running)
+        for _ in range(10):
+            answered = alice.transfer(bob, "1.00").json()["balance"]["version"]
+            assert_never_behind(server, alice, answered)
+        with client(server.url) as http:
+            login = http.post("auth/login", json={"username": bob.username, "password": PASSWORD})
+        assert login.status_code == 200
+        redis.start()
+        eventually(lambda: readiness(server) == (200, "ok"))
+        for _ in range(10):
+            answered = alice.transfer(bob, "1.00").json()["balance"]["version"]
+            assert_never_behind(server, alice, answered)
+    paid = running.codes[201]
+    assert running.codes == {201: paid}
+    assert len([one for one in running.sent if one.answer is None]) == 0
+    assert bob.amount() == f"{paid + 20}.00"
+    assert_reconciled(env)
+
+
+def test_redis_that_missed_an_invalidation_is_not_believed(
+    server: LedgerServer, redis: Redis
+) -> None:
+    """It stands still while money moves, and then goes on with what it remembers."""
+    alice, bob = register(server, "100.00"), register(server)
+    for _ in range(3):
+        assert_never_behind(server, alice, 1)  # every process has filled the cache
+        os.kill(redis.pid, signal.SIGSTOP)
+        try:
+            answered = alice.transfer(bob, "1.00").json()["balance"]["version"]
+        finally:
+            os.kill(redis.pid, signal.SIGCONT)
+        deadline = time.monotonic() + 2
+        while time.monotonic() < deadline:
+            assert_never_behind(server, alice, answered)
+
+
+def test_database_gone_is_unavailable_and_logs_nobody_out(
+    server: LedgerServer, mariadb: MariaDB, env: Mapping[str, str]
+) -> None:
+    alice, bob, stranger = (register(server, "100.00") for _ in range(3))
+    mariadb.kill()
+    asked: list[httpx.Response] = []
+    for account in (alice, stranger):  # one whom the processes remember, one not all do
+        for _ in range(WORKERS):
+            asked += [
+                account.transfer(bob, "1.00"),
+                account.http.get("balances/history"),
+                account.http.get("transactions"),
+            ]
+    with client(server.url) as http:
+        names = {"username": bob.username, "password": PASSWORD}
+        asked += [http.post("auth/login", json=names) for _ in range(WORKERS)]
+    for answer in asked:
+        assert answer.status_code == 503, answer.text
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert int(answer.headers["Retry-After"]) >= 1
+        assert answer.json()["status"] == 503
+    assert readiness(server) == (503, "unavailable")
+
+    mariadb.start()
+    eventually(lambda: readiness(server) == (200, "ok"))
+    for account in (alice.at(server), stranger.at(server), bob.at(server)) * WORKERS:
+        assert account.http.get("transactions").status_code == 200
+    before = int(alice.balance()["version"])
+    sent = [alice.transfer(bob, "1.00") for _ in range(2 * WORKERS)]
+    assert [answer.status_code for answer in sent] == [201] * 2 * WORKERS
+    assert int(alice.balance()["version"]) == before + 2 * WORKERS
+    assert_reconciled(env)
+
+
+def test_database_restarted_under_load_loses_and_doubles_nothing(
+    server: LedgerServer, mariadb: MariaDB, env: Mapping[str, str]
+) -> None:
+    alice, bob = register(server, "10000.00"), register(server)
+    with storm(*[(alice.at(server), bob) for _ in range(6)]) as running:
+        eventually(lambda: len(running.acknowledged) >= 50)
+        mariadb.kill()
+        eventually(lambda: running.codes[503] > 0)
+        mariadb.start()
+        enough = len(running.acknowledged) + 50
+        eventually(lambda: len(running.acknowledged) >= enough)
+    assert set(running.codes) == {201, 503}
+    again = [alice.transfer(bob, "1.00", one.key).status_code for one in running.sent]
+    assert set(again) == {201}
+    assert bob.amount() == f"{len(running.sent)}.00"
+    assert_reconciled(env)
