@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from balances.accounts import Account, Entry, lock_accounts
 from balances.enums import AccountKey
+from ledgerlink.errors import LedgerError
 from transactions import errors
 from transactions.enums import TransactionStatus
 from transactions.instructions import (
@@ -172,6 +173,15 @@ def _used(kept: IdempotencyKey) -> UsedKey:
         answer = Answer(kept.answer_status, kept.answer)
     outcome = None
     if kept.transaction is not None:
-        error = errors.refusal_of(kept.transaction.failure_code)
+        error = _error_of(kept.transaction, answer)
         outcome = Outcome(kept.transaction, error=error, answer=answer, replayed=True)
     return UsedKey(kept.fingerprint, answer, outcome)
+
+
+def _error_of(transaction: Transaction, answer: Answer | None) -> LedgerError | None:
+    """That it was refused. A refused capture or reversal is about a transaction that did not
+    fail."""
+    refused = answer is not None and answer.status >= 400
+    return errors.refusal_of(transaction.failure_code) or (
+        errors.RefusedBefore() if refused else None
+    )

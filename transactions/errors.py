@@ -103,7 +103,7 @@ class BatchRefused(LedgerError):
 
 
 class RefusedBefore(LedgerError):
-    """What the idempotency key was used for was refused; the answer says why."""
+    """What the idempotency key was used for was refused; the answer that was kept says why."""
 
     code = "refused_before"
     title = "This was refused before"

@@ -136,7 +136,7 @@ def _post_one(book: Book, order: Order) -> Outcome:
             case Settlement():
                 outcome = _settle(book, order)
             case Reversal():
-                outcome = _move(book, order, _instruction_of(book, order))
+                outcome = _reverse(book, order)
             case Instruction():
                 outcome = _move(book, order, order)
     except LedgerError as error:
@@ -199,16 +199,16 @@ def _settle(book: Book, order: Settlement) -> Outcome:
     return _post(book, order, "captured", settled, None)
 
 
-def _instruction_of(book: Book, order: Reversal) -> Instruction:
-    """A reversal as the movement that it is: back from the receiver to the payer."""
+def _reverse(book: Book, order: Reversal) -> Outcome:
+    """A reversal is a movement like any other, back from the receiver to the payer."""
     original = _named(book, order)
     done = book.reversed_amounts.setdefault(original.pk, 0)
     left = original.amount - done
     amount = left if order.amount is None else order.amount
     refusal = refusal_of_reversal(original, amount, left)
     if refusal is not None:
-        raise refusal
-    return Instruction(
+        return Outcome(original, refusal)
+    back = Instruction(
         type=TransactionType.REVERSAL,
         source=book.accounts_by_id[original.destination_id].owner,
         destination=book.accounts_by_id[original.source_id].owner,
@@ -221,6 +221,7 @@ def _instruction_of(book: Book, order: Reversal) -> Instruction:
         allow_overdraft=order.allow_overdraft,
         id=order.id,
     )
+    return _move(book, order, back)
 
 
 def _named(book: Book, order: Settlement | Reversal) -> Transaction:
@@ -301,10 +302,8 @@ def _post(
 
 
 def _replayed(asked: Idempotency, used: UsedKey) -> Outcome:
-    if asked.fingerprint != used.fingerprint:
+    if asked.fingerprint != used.fingerprint or used.outcome is None:
         return Outcome(None, _key_reused())
-    if used.outcome is None:
-        return Outcome(None, errors.RefusedBefore(), answer=used.answer, replayed=True)
     return replace(used.outcome, posted=None, answer=used.answer, replayed=True)
 
 
@@ -315,16 +314,13 @@ def _key_reused() -> errors.IdempotencyKeyReused:
 
 
 def _keep_key(book: Book, order: Order, outcome: Outcome) -> None:
-    """Whatever was decided uses the key up; but a command, which keeps no answer, may try a
-    refusal of which nothing is in the books again."""
-    if order.idempotency is None or isinstance(outcome.error, errors.ActorInactive):
+    """A key is used up by the transaction that it is about; what was refused for want of one
+    leaves it free."""
+    if order.idempotency is None or outcome.transaction is None:
         return
-    keeps_answer = order.idempotency.keep_answer
-    if outcome.transaction is None and not keeps_answer:
-        return
-    answer = answer_of_outcome(outcome, order.actor) if keeps_answer else None
-    kept = outcome.transaction.pk if outcome.transaction is not None else None
-    _use_key(book, NewKey(order.actor.scope, order.idempotency, kept, answer), outcome)
+    answer = answer_of_outcome(outcome, order.actor) if order.idempotency.keep_answer else None
+    key = NewKey(order.actor.scope, order.idempotency, outcome.transaction.pk, answer)
+    _use_key(book, key, outcome)
 
 
 def _use_key(book: Book, new: NewKey, outcome: Outcome | None) -> None:

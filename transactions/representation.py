@@ -42,9 +42,6 @@ def represent_transaction(
         "type": str(t.type),
         "status": str(t.status),
         "amount": format_amount(t.amount, t.currency),
-        "authorized_amount": None
-        if t.authorized_amount is None
-        else format_amount(t.authorized_amount, t.currency),
         "currency": t.currency,
         "from_user": represent_party(from_user),
         "to_user": represent_party(to_user),
