@@ -9,6 +9,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from django_redis import get_redis_connection
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 PREFIX = "ledgerlink:balances"
 GENERATION = f"{PREFIX}:generation"
 REST_SECONDS = 0.5  # after a failure Redis is left alone for so long
+MEND_SECONDS = 0.05  # between attempts to give a new generation to a Redis that missed something
 
 # ARGV: new generation, expected generation or '', ttl, complete, then (currency, version, json)…
 _PUT = """
@@ -51,13 +53,19 @@ Answer = TypeVar("Answer")
 
 class RedisBalanceCache:
     """Never raises: a Redis that fails is left alone for a moment, and distrusted until it has
-    taken a new generation, since writes meant for it may have been lost."""
+    taken a new generation, since writes meant for it may have been lost.
+
+    A thread offers it that generation until it takes it: other processes, which noticed nothing,
+    must not go on reading what it remembers until this one happens to be asked again.
+    """
 
     def __init__(self) -> None:
         self._redis: Any = get_redis_connection("default")
         self._put = self._redis.register_script(_PUT)
         self._lock = threading.Lock()
-        self._distrusted = False
+        self._missed = 0  # calls that may have been lost
+        self._mended = 0  # what `_missed` was when Redis last took a new generation
+        self._mender: threading.Thread | None = None
         self._rests_until = 0.0
 
     def read(self, user_id: int) -> Cached:
@@ -111,23 +119,40 @@ class RedisBalanceCache:
 
     def _guarded(self, call: Callable[[], Answer], otherwise: Answer) -> Answer:
         if time.monotonic() < self._rests_until:
-            self._distrusted = True  # whatever this call meant to write is lost
+            self._distrust()
             return otherwise
         try:
-            if self._distrusted:
-                self._regain_trust()
+            if self._missed != self._mended:
+                self._mend()
             return call()
         except (RedisError, OSError) as error:
-            self._distrusted = True
             self._rests_until = time.monotonic() + REST_SECONDS
+            self._distrust()
             logger.warning("Redis is not available: %s", type(error).__name__)
             return otherwise
 
-    def _regain_trust(self) -> None:
+    def _distrust(self) -> None:
         with self._lock:
-            if self._distrusted:
-                self._redis.set(GENERATION, new_generation())
-                self._distrusted = False
+            self._missed += 1
+            if self._mender is None or not self._mender.is_alive():
+                self._mender = threading.Thread(target=self._mend_soon, name="mender", daemon=True)
+                self._mender.start()
+
+    def _mend(self) -> None:
+        missed = self._missed
+        self._redis.set(GENERATION, new_generation())
+        with self._lock:
+            self._mended = max(self._mended, missed)
+
+    def _mend_soon(self) -> None:
+        while True:
+            time.sleep(MEND_SECONDS)
+            with suppress(RedisError, OSError):
+                self._mend()
+            with self._lock:
+                if self._missed == self._mended:
+                    self._mender = None
+                    return
 
 
 def _key(user_id: int) -> str:

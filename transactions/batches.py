@@ -61,18 +61,24 @@ def _post_with_retries(units: Sequence[Unit], *, dry_run: bool) -> list[UnitOutc
             if in_doubt:
                 return _finish(units)
             return post(units, dry_run=dry_run)
-        except (DatabaseError, InterfaceError, ConcurrentUpdate) as error:
+        except Exception as error:
             if _is_lost(error):
-                in_doubt = in_doubt or not (dry_run or _never_connected(error))
+                in_doubt = in_doubt or (not dry_run and _may_have_committed(error))
                 connection.close()
             elif attempt == ATTEMPTS or not _is_collision(error):
+                if in_doubt:  # posting it anew, in parts, could tell of a failure that was none
+                    raise _outcome_unknown() from error
                 raise
             logger.info("attempt %d of a batch failed: %s", attempt, type(error).__name__)
         time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
         pause *= 2
     if in_doubt:
-        raise OutcomeUnknown("Ask again with the same idempotency key.", retry_after=2)
+        raise _outcome_unknown()
     raise Unavailable("The database can't be reached. Nothing was moved.", retry_after=2)
+
+
+def _outcome_unknown() -> OutcomeUnknown:
+    return OutcomeUnknown("Ask again with the same idempotency key.", retry_after=2)
 
 
 def _finish(units: Sequence[Unit]) -> list[UnitOutcome]:
@@ -92,11 +98,22 @@ def _finish(units: Sequence[Unit]) -> list[UnitOutcome]:
 
 
 def _number(error: Exception) -> int:
-    return error.args[0] if error.args and isinstance(error.args[0], int) else 0
+    known = isinstance(error, DatabaseError) and error.args and isinstance(error.args[0], int)
+    return error.args[0] if known else 0
 
 
 def _is_lost(error: Exception) -> bool:
     return isinstance(error, InterfaceError) or _number(error) in _LOST
+
+
+def _may_have_committed(error: BaseException | None) -> bool:
+    """Whether a connection that was open is gone. Django reconnects as it leaves `atomic`, so the
+    error of a commit can hide behind that of a server that can't be reached any more."""
+    while error is not None:
+        if isinstance(error, Exception) and _is_lost(error) and not _never_connected(error):
+            return True
+        error = error.__context__
+    return False
 
 
 def _never_connected(error: Exception) -> bool:

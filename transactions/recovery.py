@@ -14,15 +14,15 @@ from users.models import User
 def already_posted(orders: Sequence[Order]) -> dict[UUID, Outcome]:
     """The outcomes of those orders whose transactions are in the books, by the order's id.
 
-    A commit is atomic: if one member of a group is there, a member that is not was refused
-    along with it.
+    A commit is atomic: if the member that got its group refused is there, the others were refused
+    along with it. Beside members that were posted, one that is not there was a replay.
     """
     related = ("source__user", "destination__user")
     stored = Transaction.objects.select_related(*related).in_bulk([o.id for o in orders])
     outcomes = {o.id: _outcome(o, stored[o.id]) for o in orders if o.id in stored}
-    groups = {o.group for o in orders if o.id in stored and o.group is not None}
+    refused = {o.group for o in orders if o.id in outcomes and outcomes[o.id].error}
     for order in orders:
-        if order.group in groups and order.id not in stored:
+        if order.group is not None and order.group in refused and order.id not in stored:
             outcomes[order.id] = Outcome(None, GroupRefused())
     return outcomes
 

@@ -13,7 +13,7 @@ import httpx
 
 from tests.e2e.world import Account
 
-SECONDS = 2.0
+SECONDS = 1.0
 
 
 def answers(results: list[httpx.Response | Exception]) -> list[httpx.Response]:

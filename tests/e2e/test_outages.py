@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import httpx
 import pytest
+from redis import Redis as RedisClient
 
 from tests.concurrency import eventually
 from tests.e2e.storm import rage, storm
@@ -21,6 +22,8 @@ from tests.e2e.world import (
     register,
 )
 from tests.servers import LedgerServer, MariaDB, Redis
+
+GENERATION = "ledgerlink:balances:generation"
 
 pytestmark = pytest.mark.skipif(not STANDARD, reason="SQLite is in the process")
 
@@ -38,11 +41,12 @@ def redis() -> Iterator[Redis]:
 
 
 @pytest.fixture(scope="module")
-def env(mariadb: MariaDB, redis: Redis) -> Mapping[str, str]:
+def env(mariadb: MariaDB, redis: Redis) -> Iterator[Mapping[str, str]]:
     made = {**mariadb.env, **redis.env, "APP_ENV": "test", "WEB_CONCURRENCY": str(WORKERS)}
     made |= {"RATELIMIT_ENABLE": "false", "SELF_SERVICE_FUNDING": "true"}
     migrate(made)
-    return made
+    yield made
+    assert_reconciled(made)
 
 
 def readiness(server: LedgerServer) -> tuple[int, str]:
@@ -60,16 +64,17 @@ def assert_never_behind(server: LedgerServer, account: Account, version: int) ->
 
 
 def test_redis_gone_is_slower_but_never_wrong(
-    server: LedgerServer, redis: Redis, env: Mapping[str, str]
+    server: LedgerServer,
+    redis: Redis,
 ) -> None:
-    alice, bob = register(server, "1000.00"), register(server)
+    alice, bob = register(server, "100000.00"), register(server)
     assert readiness(server) == (200, "ok")
     with storm((alice, bob), (alice.at(server), bob)) as running:
         eventually(lambda: len(running.acknowledged) >= 20)
         redis.kill()
         eventually(lambda: readiness(server) == (200, "degraded"))
         rage(running)
-        for _ in range(10):
+        for _ in range(4):
             answered = alice.transfer(bob, "1.00").json()["balance"]["version"]
             assert_never_behind(server, alice, answered)
         with client(server.url) as http:
@@ -77,35 +82,39 @@ def test_redis_gone_is_slower_but_never_wrong(
         assert login.status_code == 200
         redis.start()
         eventually(lambda: readiness(server) == (200, "ok"))
-        for _ in range(10):
+        for _ in range(4):
             answered = alice.transfer(bob, "1.00").json()["balance"]["version"]
             assert_never_behind(server, alice, answered)
     paid = running.codes[201]
     assert running.codes == {201: paid}
     assert len([one for one in running.sent if one.answer is None]) == 0
-    assert bob.amount() == f"{paid + 20}.00"
-    assert_reconciled(env)
+    assert bob.amount() == f"{paid + 8}.00"
 
 
 def test_redis_that_missed_an_invalidation_is_not_believed(
     server: LedgerServer, redis: Redis
 ) -> None:
-    """It stands still while money moves, and then goes on with what it remembers."""
+    """It stands still while money moves, and goes on with what it remembers. The process that
+    moved the money throws that away within a second, although nobody asks it to."""
     alice, bob = register(server, "100.00"), register(server)
-    for _ in range(3):
-        assert_never_behind(server, alice, 1)  # every process has filled the cache
-        os.kill(redis.pid, signal.SIGSTOP)
-        try:
-            answered = alice.transfer(bob, "1.00").json()["balance"]["version"]
-        finally:
-            os.kill(redis.pid, signal.SIGCONT)
-        deadline = time.monotonic() + 2
-        while time.monotonic() < deadline:
+    with RedisClient(port=redis.port, password=redis.password) as remembering:
+        for _ in range(3):
+            assert_never_behind(server, alice, 1)  # every process has filled the cache
+            generation = remembering.get(GENERATION)
+            os.kill(redis.pid, signal.SIGSTOP)
+            try:
+                answered = alice.transfer(bob, "1.00").json()["balance"]["version"]
+            finally:
+                os.kill(redis.pid, signal.SIGCONT)
+            resumed = time.monotonic()
+            eventually(lambda: remembering.get(GENERATION) != generation)  # noqa: B023 - called now
+            assert time.monotonic() - resumed < 1
             assert_never_behind(server, alice, answered)
 
 
 def test_database_gone_is_unavailable_and_logs_nobody_out(
-    server: LedgerServer, mariadb: MariaDB, env: Mapping[str, str]
+    server: LedgerServer,
+    mariadb: MariaDB,
 ) -> None:
     alice, bob, stranger = (register(server, "100.00") for _ in range(3))
     mariadb.kill()
@@ -135,11 +144,11 @@ def test_database_gone_is_unavailable_and_logs_nobody_out(
     sent = [alice.transfer(bob, "1.00") for _ in range(2 * WORKERS)]
     assert [answer.status_code for answer in sent] == [201] * 2 * WORKERS
     assert int(alice.balance()["version"]) == before + 2 * WORKERS
-    assert_reconciled(env)
 
 
 def test_database_restarted_under_load_loses_and_doubles_nothing(
-    server: LedgerServer, mariadb: MariaDB, env: Mapping[str, str]
+    server: LedgerServer,
+    mariadb: MariaDB,
 ) -> None:
     alice, bob = register(server, "10000.00"), register(server)
     with storm(*[(alice.at(server), bob) for _ in range(6)]) as running:
@@ -153,4 +162,3 @@ def test_database_restarted_under_load_loses_and_doubles_nothing(
     again = [alice.transfer(bob, "1.00", one.key).status_code for one in running.sent]
     assert set(again) == {201}
     assert bob.amount() == f"{len(running.sent)}.00"
-    assert_reconciled(env)

@@ -1,6 +1,6 @@
 """All of a batch is in the books, or nothing is: whatever fails in between."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,6 +22,7 @@ from tests.books import (
     post_one,
     transfer,
 )
+from tests.signals import connected
 from transactions.models import IdempotencyKey, Transaction
 from transactions.processor import post_directly
 from transactions.signals import transactions_posted
@@ -38,18 +39,6 @@ def rows() -> list[list[Any]]:
     """Everything in the books, to compare before with after."""
     tables = (Balance, BalanceHistory, Transaction, IdempotencyKey, AuditLog)
     return [list(table.objects.order_by("pk").values()) for table in tables]
-
-
-@contextmanager
-def receiver_that(act: Callable[[], None], signal: Signal) -> Iterator[None]:
-    def receive(**_kwargs: Any) -> None:
-        act()
-
-    signal.connect(receive, weak=False)
-    try:
-        yield
-    finally:
-        signal.disconnect(receive)
 
 
 def fail() -> None:
@@ -69,7 +58,7 @@ def test_receiver_that_fails_rolls_the_money_back(
     fund(bob, "1.00")
     before = rows()
     asked = transfer(alice, bob, "1.00", idempotency=idempotency("k"))
-    with receiver_that(fail, signal), pytest.raises(Broken):
+    with connected(signal, fail), pytest.raises(Broken):
         post_one(asked)
     assert rows() == before
     assert not post_one(asked).replayed
