@@ -45,8 +45,8 @@ def post_units(units: Sequence[Unit], *, dry_run: bool = False) -> list[Result]:
             logger.exception("a batch could not be posted")
             return [error]
         logger.warning("a batch of %d is split: %s", len(units), type(error).__name__)
-        middle = len(units) // 2
-        return post_units(units[:middle]) + post_units(units[middle:])
+        halves = units[: len(units) // 2], units[len(units) // 2 :]
+        return [result for half in halves for result in post_units(half, dry_run=dry_run)]
 
 
 def _post_with_retries(units: Sequence[Unit], *, dry_run: bool) -> list[UnitOutcome]:

@@ -168,12 +168,13 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class UnitOutcome:
-    """The outcomes of a unit, in order. `answer` is that of a unit with a key; on a replay there
-    are no outcomes."""
+    """The outcomes of a unit, in order. `answer` is that of a unit with a key; on a replay, and
+    when the key was used for another request (`error`), there are no outcomes."""
 
     outcomes: list[Outcome]
     answer: Answer | None = None
     replayed: bool = False
+    error: LedgerError | None = None
 
 
 def shown_to(actor: Actor, source: Account, destination: Account) -> Account:

@@ -91,7 +91,7 @@ def _post_unit(book: Book, unit: Unit) -> UnitOutcome:
 def _replayed_unit(unit: Unit, used: UsedKey) -> UnitOutcome:
     assert unit.idempotency is not None
     if used.fingerprint != unit.idempotency.fingerprint:
-        return UnitOutcome([Outcome(None, _key_reused()) for _ in unit.orders])
+        return UnitOutcome([], error=_key_reused())
     return UnitOutcome([], used.answer, replayed=True)
 
 

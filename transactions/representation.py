@@ -86,15 +86,16 @@ def answer_of_dry_run(outcome: Outcome, actor: Actor) -> Answer:
     return _answer(OK, body | {"dry_run": True})
 
 
-def answer_of_unit(unit: Unit, outcomes: Sequence[Outcome]) -> Answer:
+def answer_of_unit(unit: Unit, outcomes: Sequence[Outcome], *, dry_run: bool = False) -> Answer:
     """The answer to a batch: an item for each order, or the problem of a group that was refused."""
+    answer_of = answer_of_dry_run if dry_run else answer_of_outcome
     actor = unit.orders[0].actor
     if unit.orders[0].group is not None:
         for index, outcome in enumerate(outcomes):
             error = outcome.error
             if error is not None and not isinstance(error, GroupRefused):
                 return _answer(error.status, _problem_of_group(index, outcome, error, actor))
-    answers = [answer_of_outcome(outcome, actor) for outcome in outcomes]
+    answers = [answer_of(outcome, actor) for outcome in outcomes]
     items = (
         f'{{"status":{a.status},"{"transaction" if a.status < 400 else "problem"}":{a.body}}}'
         for a in answers
