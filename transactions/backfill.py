@@ -13,7 +13,7 @@ from datetime import datetime
 from itertools import islice
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.transaction import atomic
 
 from balances.models import Balance, BalanceHistory
@@ -80,13 +80,13 @@ def incomplete_balances() -> list[int]:
     return sorted(found)
 
 
-def rebuild(balance: Balance) -> Iterator[Lost]:
-    """What `balance` lacks, in the order of the versions.
+def rebuild(balance: Balance, *, alone: bool) -> Iterator[Lost]:
+    """What `balance` lacks, in the order of the versions; `alone`: no other balance lacks any.
 
     Raises HistoryContradicted, perhaps only at the end: what came before is to be dropped then.
     """
     there = _entries(balance)
-    lost = _lost(balance)
+    lost = _lost(balance, alone=alone)
     amount, entry = 0, next(there, None)
     for version in range(1, balance.entry_count + 1):
         if entry is not None and entry[0] == version:
@@ -114,22 +114,22 @@ def _same(balance: Balance, said: int, rebuilt: int, what: str) -> None:
         )
 
 
-def preview(balance_id: int) -> Rebuilt:
+def preview(balance_id: int, *, alone: bool) -> Rebuilt:
     """What `write` would write, on one view of the books. Raises as `rebuild`."""
     with consistent_snapshot():
         balance = Balance.objects.get(pk=balance_id)
         found = Rebuilt(balance)
-        for entry in rebuild(balance):
+        for entry in rebuild(balance, alone=alone):
             found.add(entry)
     return found
 
 
-def write(balance_id: int) -> Rebuilt:
+def write(balance_id: int, *, alone: bool) -> Rebuilt:
     """Write what the balance lacks, under its lock, or nothing. Raises as `rebuild`."""
     with atomic():
         balance = Balance.objects.select_for_update().get(pk=balance_id)
         found = Rebuilt(balance)
-        entries = rebuild(balance)
+        entries = rebuild(balance, alone=alone)
         while chunk := list(islice(entries, CHUNK)):
             insert_rows(BalanceHistory, _COLUMNS, [(balance_id, *astuple(e)) for e in chunk])
             for entry in chunk:
@@ -147,19 +147,21 @@ def _entries(balance: Balance) -> Iterator[tuple[int, int, int]]:
     return entries.values_list("version", "amount_before", "amount_after").iterator(CHUNK)
 
 
-def _lost(balance: Balance) -> Iterator[tuple[UUID, int, int, datetime | None]]:
+def _lost(balance: Balance, *, alone: bool) -> Iterator[tuple[UUID, int, int, datetime | None]]:
     """Transactions without an entry here: id, source, amount and time, in the order of posting.
 
-    Those of one batch have one time. Entries are written in the order of posting, so the entry
-    that the other balance still has tells their order; without it, their own ids do.
+    Those of one batch have one time. If only this balance is incomplete, the entries of the other
+    sides tell their order, for entries are written in the order of posting. Otherwise the
+    transactions' ids do, which is the order in which they were asked for.
     """
     entries = BalanceHistory.objects.filter(transaction_id=OuterRef("pk"))
-    return (
+    lost = (
         _completed()
         .filter(Q(source=balance) | Q(destination=balance))
         .filter(~Exists(entries.filter(balance=balance)))
-        .annotate(sibling=Subquery(entries.exclude(balance=balance).values("pk")[:1]))
-        .order_by("completed_at", F("sibling"), "pk")
-        .values_list("pk", "source_id", "amount", "completed_at")
-        .iterator(CHUNK)
+        .order_by("completed_at", "pk")
     )
+    if alone:
+        other_side = Subquery(entries.exclude(balance=balance).values("pk")[:1])
+        lost = lost.order_by("completed_at", other_side, "pk")
+    return lost.values_list("pk", "source_id", "amount", "completed_at").iterator(CHUNK)

@@ -5,11 +5,11 @@ line, and a line's number is the one that editors show.
 """
 
 import csv
-import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 from ledgerlink.errors import LedgerError
@@ -42,17 +42,16 @@ class Line:
 def open_csv(path: str) -> Iterator[tuple[BinaryIO, int]]:
     """The open file and its size in bytes. Raises ImportRefused for what is no readable file."""
     try:
-        # Not blocking: a named pipe without a writer must be refused, not waited for.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ImportRefused(f"{path} can't be read: {reason}.") from error
-    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
-        found = os.fstat(descriptor)
+        found = Path(path).stat()  # first: a named pipe without a writer would be waited for
         if not stat.S_ISREG(found.st_mode):
             raise ImportRefused(f"{path} is not a regular file.")
         if found.st_size == 0:
             raise ImportRefused(f"{path} is empty.")
+        file = Path(path).open("rb")  # noqa: SIM115 - closed below; only its opening is tried
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ImportRefused(f"{path} can't be read: {reason}.") from error
+    with file:
         yield file, found.st_size
 
 

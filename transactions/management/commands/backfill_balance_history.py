@@ -44,7 +44,7 @@ class Command(BaseCommand):
         ):
             for done, balance_id in enumerate(balances, start=1):
                 try:
-                    found = rebuild_one(balance_id)
+                    found = rebuild_one(balance_id, alone=len(balances) == 1)
                 except HistoryContradicted as error:
                     refused += 1
                     shown.say(f"balance {balance_id} is left as it is. {error.detail}")

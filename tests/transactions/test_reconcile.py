@@ -1,0 +1,395 @@
+"""manage.py reconcile: each invariant is broken on purpose, with the triggers away, and named."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from balances.enums import House
+from balances.models import Balance, BalanceHistory
+from tests import triggers
+from tests.books import (
+    balance_of,
+    deposit,
+    fund,
+    instruction,
+    post_one,
+    transfer,
+    withdrawal,
+)
+from tests.concurrency import in_background
+from transactions.enums import TransactionStatus, TransactionType
+from transactions.instructions import Instruction
+from transactions.models import Transaction
+from transactions.processor import post_directly
+from transactions.reconciliation import reconcile
+from users.models import User
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LARGE = "9999999999999999.99"  # 64 bits hold nine of them
+
+
+@pytest.fixture
+def books(alice: User, bob: User) -> None:
+    """Two users with some history, in two currencies, a refusal among it."""
+    fund(alice, "100.00")
+    fund(bob, "20.00", "EUR")
+    post_one(transfer(alice, bob, "30.00"))
+    post_one(transfer(bob, alice, "500.00"))
+    post_one(withdrawal(bob, "5.00"))
+
+
+@contextmanager
+def tampering() -> Iterator[None]:
+    """Inside, neither triggers nor CHECK constraints hold."""
+    on_sqlite = connection.vendor == "sqlite"
+    with triggers.suspended(connection), connection.cursor() as cursor:
+        cursor.execute(
+            "PRAGMA ignore_check_constraints = ON"
+            if on_sqlite
+            else "SET SESSION check_constraint_checks = 0"
+        )
+        try:
+            yield
+        finally:
+            cursor.execute(
+                "PRAGMA ignore_check_constraints = OFF"
+                if on_sqlite
+                else "SET SESSION check_constraint_checks = 1"
+            )
+
+
+def broken() -> dict[int, tuple[int, tuple[str, ...]]]:
+    """How often each broken invariant is broken, and the examples."""
+    return {p.number: (p.breaches, p.examples) for p in reconcile() if not p.holds}
+
+
+def report() -> dict[str, Any]:
+    out = StringIO()
+    call_command("reconcile", json=True, stdout=out)
+    answer: dict[str, Any] = json.loads(out.getvalue())
+    return answer
+
+
+def test_empty_books_hold() -> None:
+    assert broken() == {}
+
+
+@pytest.mark.usefixtures("books")
+def test_good_books_hold_and_everything_is_counted() -> None:
+    checked = {proof.number: proof.checked for proof in reconcile()}
+
+    assert broken() == {}
+    assert checked == {1: 2, 2: 5, 3: 5, 4: 3, 5: 8, 6: 5, 7: 0}
+
+
+@pytest.mark.usefixtures("books")
+def test_table_shows_each_invariant() -> None:
+    out = StringIO()
+
+    call_command("reconcile", stdout=out)
+
+    assert "The entries of each currency sum to zero" in out.getvalue()
+    assert "The completed reversals of a transaction never exceed it" in out.getvalue()
+
+
+@pytest.mark.usefixtures("books")
+def test_json_is_for_machines() -> None:
+    answer = report()
+
+    assert answer["holds"] is True
+    assert [proof["number"] for proof in answer["invariants"]] == [1, 2, 3, 4, 5, 6, 7]
+    assert answer["invariants"][0] == {
+        "number": 1,
+        "invariant": "The entries of each currency sum to zero",
+        "checked": 2,
+        "breaches": 0,
+        "examples": [],
+        "holds": True,
+    }
+
+
+@pytest.mark.usefixtures("books")
+def test_broken_books_exit_with_1_and_are_shown(alice: User) -> None:
+    with tampering():
+        Balance.objects.filter(user=alice).update(amount=1)
+    out = StringIO()
+
+    with pytest.raises(CommandError, match="see invariant 2") as failure:
+        call_command("reconcile", stdout=out)
+    assert failure.value.returncode == 1
+    assert f"balance {balance_of(alice).pk} (alice USD) has 0.01" in out.getvalue()
+
+    with pytest.raises(CommandError, match="see invariant 2"):
+        report()
+
+
+@pytest.mark.usefixtures("books")
+def test_1_money_from_nowhere_is_found(alice: User) -> None:
+    with tampering():
+        entry = BalanceHistory.objects.filter(balance=balance_of(alice)).latest("version")
+        entry.delta += 7
+        entry.amount_after += 7
+        entry.save()
+        Balance.objects.filter(user=alice).update(amount=entry.amount_after)
+
+    found = broken()
+
+    assert found[1] == (1, ("the entries in USD sum to 0.07",))
+    assert sorted(found) == [1, 6]
+
+
+@pytest.mark.usefixtures("books")
+def test_2_balance_unlike_its_entries_is_found(alice: User) -> None:
+    with tampering():
+        Balance.objects.filter(user=alice).update(amount=7_100)
+
+    said = (
+        f"balance {balance_of(alice).pk} (alice USD) has 71.00, its 2 entries (of 2) add up to "
+        "70.00, and the last one leaves 70.00"
+    )
+    assert broken() == {2: (1, (said,))}
+
+
+@pytest.mark.usefixtures("books")
+def test_2_count_unlike_the_entries_is_found(bob: User) -> None:
+    with tampering():
+        Balance.objects.filter(user=bob, currency="EUR").update(entry_count=0)
+
+    assert list(broken()) == [2]
+
+
+@pytest.mark.usefixtures("books")
+def test_2_balance_without_entries_is_found(charlie: User) -> None:
+    Balance.objects.create(user=charlie, currency="USD", amount=5)
+
+    breaches, (said,) = broken()[2]
+    assert breaches == 1
+    assert "has 0.05, its 0 entries (of 0) add up to 0.00" in said
+
+
+@pytest.mark.usefixtures("books")
+def test_3_held_without_pending_is_found(alice: User) -> None:
+    with tampering():
+        Balance.objects.filter(user=alice).update(held=300)
+
+    said = f"balance {balance_of(alice).pk} (alice USD) holds 3.00 for 0.00 pending"
+    assert broken() == {3: (1, (said,))}
+
+
+@pytest.mark.usefixtures("books")
+def test_3_pending_without_held_is_found_and_equal_ones_hold(alice: User, bob: User) -> None:
+    source, destination = balance_of(alice), balance_of(bob)
+    at = source.updated_at
+    Transaction.objects.create(
+        type=TransactionType.TRANSFER,
+        status=TransactionStatus.PENDING,
+        source=source,
+        destination=destination,
+        amount=300,
+        currency="USD",
+        created_at=at,
+        effective_at=at,
+    )
+    assert broken() == {3: (1, (f"balance {source.pk} (alice USD) holds 0.00 for 3.00 pending",))}
+
+    Balance.objects.filter(pk=source.pk).update(held=300, version=source.version + 1)
+
+    assert broken() == {}
+
+
+@pytest.mark.usefixtures("books")
+def test_4_overdrawn_user_is_found(alice: User) -> None:
+    balance = balance_of(alice)
+    with tampering():
+        Balance.objects.filter(pk=balance.pk).update(amount=-101, overdraft_limit=100)
+
+    said = (
+        f"balance {balance.pk} (alice USD) has -1.01, of which 0.00 is held, and may go 1.00 "
+        "below zero"
+    )
+    assert broken()[4] == (1, (said,))
+
+
+@pytest.mark.usefixtures("books")
+def test_4_overdraft_within_its_limit_holds(alice: User, bob: User) -> None:
+    balance = balance_of(alice)
+    Balance.objects.filter(pk=balance.pk).update(
+        overdraft_limit=10_000, version=balance.version + 1
+    )
+
+    post_one(transfer(alice, bob, "100.00"))
+
+    assert balance_of(alice).amount == -3_000
+    assert broken() == {}
+
+
+@pytest.mark.usefixtures("books")
+def test_5_gap_in_the_versions_is_found(alice: User) -> None:
+    balance = balance_of(alice)
+    with tampering():
+        BalanceHistory.objects.filter(balance=balance, version=2).update(version=3)
+
+    said = f"balance {balance.pk} (alice USD) has no entry 2 before entry 3"
+    assert broken() == {5: (1, (said,))}
+
+
+@pytest.mark.usefixtures("books")
+def test_5_entry_that_does_not_begin_where_the_last_ended_is_found(bob: User) -> None:
+    balance = balance_of(bob)
+    with tampering():
+        BalanceHistory.objects.filter(balance=balance, version=1).update(
+            amount_before=100, amount_after=3_100
+        )
+
+    name = f"balance {balance.pk} (bob USD)"
+    assert broken() == {
+        5: (
+            2,
+            (
+                f"{name}: entry 1 begins at 1.00, not at 0.00",
+                f"{name}: entry 2 begins at 30.00, not at 31.00",
+            ),
+        )
+    }
+
+
+@pytest.mark.usefixtures("books")
+def test_6_completed_transaction_without_its_entry_is_found(alice: User) -> None:
+    entry = BalanceHistory.objects.filter(balance=balance_of(alice)).latest("version")
+    with tampering():
+        entry.delete()
+
+    breaches, (said,) = broken()[6]
+    assert breaches == 1
+    assert said == (
+        f"transaction {entry.transaction_id} lacks an entry of its amount on one of its balances"
+    )
+
+
+@pytest.mark.usefixtures("books")
+def test_6_entry_of_a_transaction_that_is_not_completed_is_found(alice: User) -> None:
+    refused = Transaction.objects.get(status=TransactionStatus.FAILED)
+    entry = BalanceHistory.objects.filter(balance=balance_of(alice)).latest("version")
+    lost = entry.transaction_id
+    with tampering():
+        BalanceHistory.objects.filter(pk=entry.pk).update(transaction=refused)
+
+    breaches, examples = broken()[6]
+    assert breaches == 2
+    assert sorted(examples) == sorted(
+        [
+            f"transaction {lost} lacks an entry of its amount on one of its balances",
+            f"transaction {refused.pk} is failed, but has entry {entry.pk}",
+        ]
+    )
+
+
+@pytest.mark.usefixtures("books")
+def test_6_entry_on_a_third_balance_is_found(alice: User, charlie: User) -> None:
+    fund(charlie, "1.00")
+    entry = BalanceHistory.objects.filter(balance=balance_of(alice)).latest("version")
+    with tampering():
+        BalanceHistory.objects.filter(pk=entry.pk).update(balance=balance_of(charlie))
+
+    breaches, examples = broken()[6]
+    assert breaches == 2
+    assert f"transaction {entry.transaction_id} has entry {entry.pk} on another balance" in (
+        "\n".join(examples)
+    )
+
+
+@pytest.mark.usefixtures("books")
+def test_7_reversals_beyond_the_original_are_found(alice: User, bob: User) -> None:
+    original = Transaction.objects.get(type="transfer", status=TransactionStatus.COMPLETED)
+    post_one(deposit(bob, "100.00"))
+    sent = [post_one(transfer(bob, alice, amount)).transaction for amount in ("10.00", "20.00")]
+    with tampering():
+        Transaction.objects.filter(pk__in=[t.pk for t in sent if t]).update(
+            type=TransactionType.REVERSAL, reverses=original
+        )
+    assert broken() == {}
+
+    last = post_one(transfer(bob, alice, "0.01")).transaction
+    assert last is not None
+    with tampering():
+        Transaction.objects.filter(pk=last.pk).update(
+            type=TransactionType.REVERSAL, reverses=original
+        )
+
+    said = f"transaction {original.pk} (completed) moved 30.00 USD; its reversals moved 30.01 back"
+    assert broken() == {7: (1, (said,))}
+
+
+@pytest.mark.usefixtures("books")
+def test_7_reversal_of_what_never_moved_is_found(alice: User, bob: User) -> None:
+    refused = Transaction.objects.get(status=TransactionStatus.FAILED)
+    last = post_one(transfer(alice, bob, "0.01")).transaction
+    assert last is not None
+    with tampering():
+        Transaction.objects.filter(pk=last.pk).update(
+            type=TransactionType.REVERSAL, reverses=refused
+        )
+
+    assert list(broken()) == [7]
+
+
+def test_many_breaches_are_counted_and_some_are_shown() -> None:
+    users = [User.objects.create(username=f"user{n}") for n in range(12)]
+    for user in users:
+        Balance.objects.create(user=user, currency="USD", amount=1)
+
+    breaches, examples = broken()[2]
+
+    assert (breaches, len(examples)) == (12, 5)
+
+
+def test_sums_beyond_64_bits_are_exact(alice: User, bob: User, charlie: User) -> None:
+    """The entries of the two house accounts, summed first, are below what 64 bits hold."""
+
+    def adjustment(to: User, amount: str) -> Instruction:
+        return instruction(TransactionType.ADJUSTMENT, House.ADJUSTMENTS, to, amount)
+
+    post_directly([deposit(charlie, "0.01"), adjustment(charlie, "0.01")])
+    post_directly([deposit(alice, LARGE) for _ in range(9)])
+    post_directly([adjustment(bob, LARGE) for _ in range(9)])
+    assert balance_of(House.EXTERNAL).amount + balance_of(House.ADJUSTMENTS).amount < -(2**63)
+    assert broken() == {}
+
+    with tampering():
+        Balance.objects.filter(house=House.EXTERNAL).update(amount=2**63 - 1)
+
+    breaches, (said,) = broken()[2]
+    assert breaches == 1
+    assert (
+        "has 92233720368547758.07, its 10 entries (of 10) add up to -89999999999999999.92" in said
+    )
+
+
+def test_reconcile_holds_while_writers_post(alice: User, bob: User) -> None:
+    fund(alice, "1000.00")
+    fund(bob, "1000.00")
+    posting = True
+
+    def write(source: User, destination: User) -> int:
+        posted = 0
+        while posting:
+            post_directly([transfer(source, destination, "0.01") for _ in range(5)])
+            posted += 5
+        return posted
+
+    with in_background() as start:
+        writers = [start(lambda: write(alice, bob)), start(lambda: write(bob, alice))]
+        try:
+            found = [broken() for _ in range(10)]
+        finally:
+            posting = False
+
+    assert found == [{}] * 10
+    assert all(writer.result() > 0 for writer in writers)
