@@ -33,7 +33,7 @@ from transactions.instructions import Instruction, Outcome
 from transactions.models import IdempotencyKey, Transaction
 from transactions.processor import post_directly
 
-EXAMPLES = 40  # of up to 12 steps: some ten seconds
+EXAMPLES = 60  # of up to 12 steps: some ten seconds
 NAMES = ("alice", "bob", "charlie")
 CURRENCIES = ("USD", "JPY")
 Key = tuple[Any, str]  # user's id or house account, and currency
