@@ -63,15 +63,18 @@ def _transaction_row(posted: Posted, at: datetime) -> Row:
         "type": t.type,
         "amount": format_amount(t.amount, t.currency),
         "currency": t.currency,
-        "from": posted.from_user.username if posted.from_user else str(posted.instruction.source),
-        "to": posted.to_user.username if posted.to_user else str(posted.instruction.destination),
+        "from": posted.from_user.username if posted.from_user else str(posted.source),
+        "to": posted.to_user.username if posted.to_user else str(posted.destination),
     }
     if t.reference:
         details["reference"] = t.reference
     if t.failure_code:
         details["failure_code"] = t.failure_code
-    action = f"transaction.{t.status}"
-    return _row(posted.instruction.actor, action, ("transaction", t.pk), details, at)
+    if t.reverses_id is not None:
+        details["reverses"] = str(t.reverses_id)
+        details["reason"] = t.description
+    action = f"transaction.{posted.action}"
+    return _row(posted.order.actor, action, ("transaction", t.pk), details, at)
 
 
 @receiver(users_created, dispatch_uid="audit.record_users_created")

@@ -70,16 +70,34 @@ class Account:
         """Move `delta` minor units in (or out, below zero) and return the ledger entry of it."""
         before = self.amount
         self.amount += delta
-        self.version += 1
         self.entry_count += 1
-        self.updated_at = at
+        self._change(at)
         return Entry(self.id, transaction_id, delta, before, self.amount, self.entry_count)
+
+    def hold(self, amount: int, at: datetime) -> None:
+        """Reserve `amount` minor units."""
+        self.held += amount
+        self._change(at)
+
+    def release(self, amount: int, at: datetime) -> None:
+        """Let go of `amount` minor units that were held."""
+        assert amount <= self.held
+        self.held -= amount
+        self._change(at)
+
+    def cover(self, amount: int) -> None:
+        """Raise the overdraft limit so far that `amount` minor units are available."""
+        self.overdraft_limit += max(0, amount - self.available)
+
+    def _change(self, at: datetime) -> None:
+        self.version += 1
+        self.updated_at = at
 
     def snapshot(self) -> "Account":
         return copy(self)
 
     def restore(self, snapshot: "Account") -> None:
-        for name in ("amount", "held", "version", "entry_count", "updated_at"):
+        for name in ("amount", "held", "overdraft_limit", "version", "entry_count", "updated_at"):
             setattr(self, name, getattr(snapshot, name))
 
 
@@ -176,7 +194,10 @@ def _open(keys: set[AccountKey]) -> None:
 def save_accounts(accounts: Collection[Account], at: datetime) -> None:
     """Write every changed balance with one guarded UPDATE. Raises ConcurrentUpdate when a row no
     longer has the version that was read."""
-    changes = [(a.amount, a.held, a.version, a.entry_count, a.id, a.read_version) for a in accounts]
+    changes = [
+        (a.amount, a.held, a.overdraft_limit, a.version, a.entry_count, a.id, a.read_version)
+        for a in accounts
+    ]
     table = connection.ops.quote_name(Balance._meta.db_table)
     moment = connection.ops.adapt_datetimefield_value(at)
     with connection.cursor() as cursor:
@@ -185,7 +206,7 @@ def save_accounts(accounts: Collection[Account], at: datetime) -> None:
         else:
             cursor.executemany(
                 _UPDATE_EACH.format(table=table),
-                [(*change[:4], moment, *change[4:]) for change in changes],
+                [(*change[:5], moment, *change[5:]) for change in changes],
             )
         if cursor.rowcount != len(changes):
             raise ConcurrentUpdate
@@ -195,13 +216,15 @@ def save_accounts(accounts: Collection[Account], at: datetime) -> None:
 _UPDATE_MYSQL = """
 UPDATE {table} AS b
 JOIN JSON_TABLE(%s, '$[*]' COLUMNS (
-    amount BIGINT PATH '$[0]', held BIGINT PATH '$[1]', version BIGINT PATH '$[2]',
-    entry_count BIGINT PATH '$[3]', id BIGINT PATH '$[4]', read_version BIGINT PATH '$[5]'
+    amount BIGINT PATH '$[0]', held BIGINT PATH '$[1]', overdraft_limit BIGINT PATH '$[2]',
+    version BIGINT PATH '$[3]', entry_count BIGINT PATH '$[4]',
+    id BIGINT PATH '$[5]', read_version BIGINT PATH '$[6]'
 )) AS c ON b.id = c.id AND b.version = c.read_version
-SET b.amount = c.amount, b.held = c.held, b.version = c.version,
-    b.entry_count = c.entry_count, b.updated_at = %s
+SET b.amount = c.amount, b.held = c.held, b.overdraft_limit = c.overdraft_limit,
+    b.version = c.version, b.entry_count = c.entry_count, b.updated_at = %s
 """
 _UPDATE_EACH = """
-UPDATE {table} SET amount = %s, held = %s, version = %s, entry_count = %s, updated_at = %s
+UPDATE {table} SET amount = %s, held = %s, overdraft_limit = %s, version = %s, entry_count = %s,
+    updated_at = %s
 WHERE id = %s AND version = %s
 """

@@ -6,7 +6,13 @@ from django.conf import settings
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
-from balances.money import InvalidAmount, UnknownCurrency, exponent_of, parse_amount
+from balances.money import (
+    MAX_DIGITS,
+    InvalidAmount,
+    UnknownCurrency,
+    exponent_of,
+    parse_amount,
+)
 from ledgerlink.parsers import NumberText
 from ledgerlink.serializers import TextField
 
@@ -41,6 +47,12 @@ class CurrencyField(TextField):
         except UnknownCurrency as error:
             raise serializers.ValidationError(error.detail, code=error.code) from error
         return code
+
+
+def least_in(currency: str, text: str, field: str) -> int:
+    """Like `amount_in`, but zero is fine: a minimum, not a movement."""
+    zero = not text.strip("0.") and text.count(".") <= 1 and text[:1] == "0"
+    return 0 if zero and len(text) <= MAX_DIGITS else amount_in(currency, text, field)
 
 
 def amount_in(currency: str, text: str, field: str = "amount") -> int:

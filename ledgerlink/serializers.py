@@ -1,6 +1,7 @@
 """The base of every request body and query string: nothing unknown is ignored, nothing guessed."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from django.http import QueryDict
@@ -12,6 +13,12 @@ MAX_ID = 2**63 - 1
 
 class StrictSerializer(serializers.Serializer[Any]):
     """A serializer that names each field it does not know (code `unknown_field`)."""
+
+    @classmethod
+    def read(cls, data: Any, *, partial: bool = False) -> dict[str, Any]:
+        """`data`, validated. Raises DRF's ValidationError, which becomes a 400 for each field."""
+        value: dict[str, Any] = _reader(cls, partial).run_validation(data)
+        return value
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         errors: dict[str, Any] = {}
@@ -30,6 +37,12 @@ class StrictSerializer(serializers.Serializer[Any]):
         if errors:
             raise serializers.ValidationError(errors)
         return value
+
+
+@cache
+def _reader(kind: type[StrictSerializer], partial: bool) -> StrictSerializer:  # noqa: FBT001
+    """One instance for all requests: it keeps nothing of what it reads, and is dear to make."""
+    return kind(partial=partial)
 
 
 def _errors(names: set[str], detail: str, code: str) -> dict[str, Any]:
@@ -52,6 +65,17 @@ class TextField(serializers.CharField):
         if type(data) is not str:  # a JSON number with a point is a subclass of str
             self.fail("not_text")
         return super().to_internal_value(data)
+
+
+class FlagField(serializers.BooleanField):
+    """true or false, and not what merely looks like it."""
+
+    default_error_messages = {"not_boolean": "Send true or false."}
+
+    def to_internal_value(self, data: Any) -> bool:
+        if type(data) is not bool:
+            self.fail("not_boolean")
+        return data
 
 
 class WholeNumberField(serializers.IntegerField):

@@ -1,57 +1,108 @@
 """`/transactions`: moving money, and seeing what was moved."""
 
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from balances.enums import House, Owner
 from ledgerlink import problems
 from ledgerlink.pagination import paginate
-from ledgerlink.serializers import StrictSerializer
+from transactions import orders
 from transactions.enums import TransactionType
-from transactions.errors import FundingNotAllowed
-from transactions.idempotency import idempotency_of
-from transactions.instructions import Instruction, Outcome
-from transactions.processor import submit
+from transactions.idempotency import idempotency_of, idempotency_of_item
+from transactions.instructions import Answer, Order, Unit
+from transactions.models import Transaction
+from transactions.processor import submit, try_out
 from transactions.queries import all_transactions, transaction_streams, visible_transactions
-from transactions.representation import CREATED, answer_to, represent_stored
-from transactions.serializers import FundingBody, TransactionQuery, TransferBody
-from users.actors import Actor
+from transactions.representation import (
+    answer_of_dry_run,
+    answer_of_outcome,
+    answer_of_unit,
+    represent_stored,
+)
+from transactions.serializers import (
+    BatchBody,
+    CancelBody,
+    CaptureBody,
+    FundingBody,
+    ReverseBody,
+    TransactionQuery,
+    TransferBody,
+    read_batch_items,
+)
 from users.permissions import caller, subject_id
 from users.roles import Capability
 
 
 class TransactionViewSet(ViewSet):
-    """Every movement is an instruction to the posting engine; nothing here changes a balance."""
+    """Every movement is an order to the posting engine; nothing here changes a balance."""
 
     def transfer(self, request: Request) -> HttpResponse:
         """From the caller (or from the user whom staff names) to another user."""
-        body = _valid(TransferBody, request.data)
-        payer = subject_id(request, body.pop("from_user_id", None), Capability.MOVE_ANY_MONEY)
-        receiver = body.pop("to_user_id")
-        return _move(request, TransactionType.TRANSFER, payer, receiver, body)
+        return _move(request, TransactionType.TRANSFER, TransferBody.read(request.data))
 
     def deposit(self, request: Request) -> HttpResponse:
         """From the world outside to a user."""
-        body = _valid(FundingBody, request.data)
-        owner = _funded(request, body.pop("user_id", None))
-        return _move(request, TransactionType.DEPOSIT, House.EXTERNAL, owner, body)
+        return _move(request, TransactionType.DEPOSIT, FundingBody.read(request.data))
 
     def withdraw(self, request: Request) -> HttpResponse:
         """From a user to the world outside."""
-        body = _valid(FundingBody, request.data)
-        owner = _funded(request, body.pop("user_id", None))
-        return _move(request, TransactionType.WITHDRAWAL, owner, House.EXTERNAL, body)
+        return _move(request, TransactionType.WITHDRAWAL, FundingBody.read(request.data))
+
+    def capture(self, request: Request, pk: UUID) -> HttpResponse:
+        """Move what a pending transaction holds, all or part of it, and release the rest."""
+        body = CaptureBody.read(request.data)
+        pending = _visible(request, pk)
+        order = orders.capture(request, pending, body["amount"], idempotency_of(request))
+        return _carry_out(order, dry_run=body["dry_run"])
+
+    def cancel(self, request: Request, pk: UUID) -> HttpResponse:
+        """Release what a pending transaction holds."""
+        body = CancelBody.read(request.data)
+        order = orders.cancellation(request, _visible(request, pk), idempotency_of(request))
+        return _carry_out(order, dry_run=body["dry_run"])
+
+    def reverse(self, request: Request, pk: UUID) -> HttpResponse:
+        """Give back a completed transaction, all or part of it, as a transaction of its own."""
+        body = ReverseBody.read(request.data)
+        order = orders.reversal(request, _visible(request, pk), body, idempotency_of(request))
+        return _carry_out(order, dry_run=body["dry_run"])
+
+    def batch(self, request: Request) -> HttpResponse:
+        """Up to 1,000 movements, each by itself or all or none; answered in order."""
+        body = BatchBody.read(request.data)
+        items = read_batch_items(body["transactions"])
+        if any(item["dry_run"] for item in items):
+            raise ValidationError({"dry_run": ["Ask for it for the batch, not for an item."]})
+        group = str(uuid4()) if body["mode"] == "atomic" else None
+        unit = Unit(
+            [
+                orders.movement(
+                    request,
+                    TransactionType(item["type"]),
+                    item,
+                    idempotency_of_item(item["idempotency_key"], sent),
+                    group,
+                )
+                for item, sent in zip(items, body["transactions"], strict=True)
+            ],
+            None if body["dry_run"] else idempotency_of(request),
+        )
+        if body["dry_run"]:
+            return _response(answer_of_unit(unit, try_out(unit).outcomes, dry_run=True))
+        done = submit(unit)
+        if done.error is not None:
+            raise done.error
+        return _response(done.answer or answer_of_unit(unit, done.outcomes), replayed=done.replayed)
 
     def list(self, request: Request) -> Response:
         """The caller's transactions, newest first; for staff everybody's, or `?user_id=`'s."""
-        query = _valid(TransactionQuery, request.query_params)
+        query = TransactionQuery.read(request.query_params)
         asked = query.get("user_id")
         everybody = asked is None and caller(request).can(Capability.READ_ALL_BOOKS)
         owner = None if everybody else subject_id(request, asked, Capability.READ_ALL_BOOKS)
@@ -59,53 +110,37 @@ class TransactionViewSet(ViewSet):
 
     def retrieve(self, request: Request, pk: UUID) -> Response:
         """One transaction; to those who are no party to it, it does not exist."""
-        user = caller(request)
-        may_see_all = user.can(Capability.READ_ALL_BOOKS)
-        visible = all_transactions() if may_see_all else visible_transactions(user.pk)
-        return Response(represent_stored(get_object_or_404(visible, pk=pk)))
+        return Response(represent_stored(_visible(request, pk)))
 
 
-def _valid(kind: type[StrictSerializer], data: Any) -> dict[str, Any]:
-    serializer = kind(data=data)
-    serializer.is_valid(raise_exception=True)
-    valid: dict[str, Any] = serializer.validated_data
-    return valid
+def _visible(request: Request, pk: UUID) -> Transaction:
+    user = caller(request)
+    may_see_all = user.can(Capability.READ_ALL_BOOKS)
+    visible = all_transactions() if may_see_all else visible_transactions(user.pk)
+    return get_object_or_404(visible, pk=pk)
 
 
-def _funded(request: Request, asked: int | None) -> int:
-    """Whose balance is funded. Raises FundingNotAllowed for a user's own while that is off."""
-    owner = subject_id(request, asked, Capability.MOVE_ANY_MONEY)
-    if not settings.SELF_SERVICE_FUNDING and not caller(request).can(Capability.MOVE_ANY_MONEY):
-        raise FundingNotAllowed("Ask finance to deposit or withdraw for you.")
-    return owner
+def _move(request: Request, kind: TransactionType, body: dict[str, Any]) -> HttpResponse:
+    order = orders.movement(request, kind, body, idempotency_of(request))
+    return _carry_out(order, dry_run=body["dry_run"])
 
 
-def _move(
-    request: Request,
-    kind: TransactionType,
-    source: Owner,
-    destination: Owner,
-    body: dict[str, Any],
-) -> HttpResponse:
-    instruction = Instruction(
-        type=kind,
-        source=source,
-        destination=destination,
-        actor=Actor.of(caller(request)),
-        idempotency=idempotency_of(request),
-        **body,
-    )
-    return _response(submit([instruction])[0])
+def _carry_out(order: Order, *, dry_run: bool) -> HttpResponse:
+    unit = Unit([order])
+    if dry_run:
+        (outcome,) = try_out(unit).outcomes
+        return _response(answer_of_dry_run(outcome, order.actor))
+    (outcome,) = submit(unit).outcomes
+    return _response(answer_of_outcome(outcome, order.actor), replayed=outcome.replayed)
 
 
-def _response(outcome: Outcome) -> HttpResponse:
-    answer = answer_to(outcome)
-    done = answer.status == CREATED
+def _response(answer: Answer, *, replayed: bool = False) -> HttpResponse:
+    done = answer.status < 400
     response = HttpResponse(
         answer.body,
         status=answer.status,
         content_type="application/json" if done else problems.CONTENT_TYPE,
     )
-    if outcome.replayed:
+    if replayed:
         response["Idempotent-Replayed"] = "true"
     return response

@@ -1,29 +1,29 @@
 """Posting a batch against a database that may refuse, stall or vanish.
 
-`post_units` posts independent units (the instructions of one caller each) as one database
-transaction. What can be tried again is: deadlocks, lock timeouts, lost connections, two processes
-that met on one idempotency key. A batch that still fails is split, so that one poisoned
-unit cannot fail its neighbours.
+`post_units` posts independent units (the orders of one caller each) as one database transaction.
+What can be tried again is: deadlocks, lock timeouts, lost connections, two processes that met on
+one idempotency key. A batch that still fails is split, so that one poisoned unit cannot fail its
+neighbours.
 """
 
 import logging
 import random
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection
 
 from balances.accounts import ConcurrentUpdate
 from ledgerlink.errors import Unavailable
 from transactions.errors import OutcomeUnknown
-from transactions.instructions import Instruction, Outcome
+from transactions.instructions import Unit, UnitOutcome
 from transactions.posting import post
 from transactions.recovery import already_posted
 
 logger = logging.getLogger(__name__)
 
-Unit = Sequence[Instruction]
-Result = list[Outcome] | Exception
+Result = UnitOutcome | Exception
 
 ATTEMPTS = 6
 FIRST_PAUSE = 0.005  # seconds; doubled at each attempt, with jitter
@@ -34,10 +34,10 @@ _NEVER_CONNECTED = {1040, 1047, 1203, 2002, 2003}  # too many connections, node 
 _LOST = {1053, 1927, 2006, 2013, 2055} | _NEVER_CONNECTED
 
 
-def post_units(units: Sequence[Unit]) -> list[Result]:
+def post_units(units: Sequence[Unit], *, dry_run: bool = False) -> list[Result]:
     """What became of each unit: its outcomes, or the exception that its caller shall get."""
     try:
-        outcomes = iter(_post_with_retries([i for unit in units for i in unit]))
+        return list(_post_with_retries(units, dry_run=dry_run))
     except Unavailable as error:
         return [error for _ in units]
     except Exception as error:
@@ -45,26 +45,25 @@ def post_units(units: Sequence[Unit]) -> list[Result]:
             logger.exception("a batch could not be posted")
             return [error]
         logger.warning("a batch of %d is split: %s", len(units), type(error).__name__)
-        middle = len(units) // 2
-        return post_units(units[:middle]) + post_units(units[middle:])
-    return [[next(outcomes) for _ in unit] for unit in units]
+        halves = units[: len(units) // 2], units[len(units) // 2 :]
+        return [result for half in halves for result in post_units(half, dry_run=dry_run)]
 
 
-def _post_with_retries(instructions: list[Instruction]) -> list[Outcome]:
+def _post_with_retries(units: Sequence[Unit], *, dry_run: bool) -> list[UnitOutcome]:
     """Raises Unavailable when nothing was posted, OutcomeUnknown when it can't be told, and
     whatever else `post` raises."""
     if connection.in_atomic_block:  # a caller's transaction can't be retried from within
-        return post(instructions)
+        return post(units, dry_run=dry_run)
     in_doubt = False  # a commit may have happened although its answer was lost
     pause = FIRST_PAUSE
     for attempt in range(1, ATTEMPTS + 1):
         try:
             if in_doubt:
-                return _finish(instructions)
-            return post(instructions)
+                return _finish(units)
+            return post(units, dry_run=dry_run)
         except Exception as error:
             if _is_lost(error):
-                in_doubt = in_doubt or _may_have_committed(error)
+                in_doubt = in_doubt or (not dry_run and _may_have_committed(error))
                 connection.close()
             elif attempt == ATTEMPTS or not _is_collision(error):
                 if in_doubt:  # posting it anew, in parts, could tell of a failure that was none
@@ -82,12 +81,20 @@ def _outcome_unknown() -> OutcomeUnknown:
     return OutcomeUnknown("Ask again with the same idempotency key.", retry_after=2)
 
 
-def _finish(instructions: list[Instruction]) -> list[Outcome]:
-    """Take what the interrupted attempt committed, and post what it did not."""
-    done = already_posted(instructions)
-    rest = [i for i in instructions if i.id not in done]
-    done |= {i.id: outcome for i, outcome in zip(rest, post(rest), strict=True)} if rest else {}
-    return [done[i.id] for i in instructions]
+def _finish(units: Sequence[Unit]) -> list[UnitOutcome]:
+    """Take what the interrupted attempt committed, and post what it did not. What has a key, as
+    every settlement does, is replayed if it was committed."""
+    done = already_posted([o for unit in units if unit.idempotency is None for o in unit.orders])
+    rest = [replace(unit, orders=[o for o in unit.orders if o.id not in done]) for unit in units]
+    anew = iter(post([unit for unit in rest if unit.orders]))
+    whole = []
+    for unit, left in zip(units, rest, strict=True):
+        posted = next(anew) if left.orders else UnitOutcome([])
+        if unit.idempotency is None:
+            outcomes = iter(posted.outcomes)
+            posted = UnitOutcome([done.get(o.id) or next(outcomes) for o in unit.orders])
+        whole.append(posted)
+    return whole
 
 
 def _number(error: Exception) -> int:

@@ -4,7 +4,11 @@ from ledgerlink.errors import LedgerError, Unavailable
 
 
 class PostingRefused(LedgerError):
-    """A refusal that is kept in the books as a failed transaction with this code."""
+    """A refusal that is kept in the books as a failed transaction with this code.
+
+    Of a capture, or of a reversal that could never be, nothing is kept but the answer to its
+    idempotency key.
+    """
 
 
 class InsufficientFunds(PostingRefused):
@@ -26,6 +30,44 @@ class VersionConflict(PostingRefused):
     code = "version_conflict"
     title = "The balance has changed since it was read"
     status = 409
+
+
+class MinimumNotKept(PostingRefused):
+    code = "minimum_balance_not_kept"
+    title = "The paying balance would fall below the minimum that was asked for"
+
+
+class NotReversible(LedgerError):
+    code = "not_reversible"
+    title = "This transaction can't be reversed"
+
+
+class ReversalTooLarge(LedgerError):
+    code = "reversal_exceeds_original"
+    title = "More can't be reversed than was moved"
+
+
+class NotPending(LedgerError):
+    code = "transaction_not_pending"
+    title = "The transaction is no longer pending"
+    status = 409
+
+
+class PendingExpired(LedgerError):
+    code = "transaction_expired"
+    title = "The pending transaction has expired"
+    status = 409
+
+
+class CaptureTooLarge(LedgerError):
+    code = "capture_exceeds_authorized"
+    title = "More can't be captured than was held"
+
+
+class UnknownTransaction(LedgerError):
+    code = "not_found"
+    title = "There is no such transaction"
+    status = 404
 
 
 class UnknownParty(LedgerError):
@@ -51,6 +93,20 @@ class GroupRefused(LedgerError):
 
     code = "group_refused"
     title = "Another instruction of the same group was refused"
+
+
+class BatchRefused(LedgerError):
+    """An all-or-nothing batch; `reason` is the code of the instruction at `index`."""
+
+    code = "batch_refused"
+    title = "Nothing of the batch was posted"
+
+
+class RefusedBefore(LedgerError):
+    """What the idempotency key was used for was refused; the answer that was kept says why."""
+
+    code = "refused_before"
+    title = "This was refused before"
 
 
 class IdempotencyKeyReused(LedgerError):
@@ -85,7 +141,13 @@ class OutcomeUnknown(Unavailable):
 
 _BY_CODE = {
     kind.code: kind
-    for kind in (InsufficientFunds, BalanceFrozen, BalanceLimitExceeded, VersionConflict)
+    for kind in (
+        InsufficientFunds,
+        BalanceFrozen,
+        BalanceLimitExceeded,
+        VersionConflict,
+        MinimumNotKept,
+    )
 }
 
 

@@ -1,6 +1,6 @@
 """What the posting engine is asked, and what it answers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -28,7 +28,8 @@ class Idempotency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruction:
-    """Move `amount` minor units of `currency` from `source` to `destination`.
+    """Move `amount` minor units of `currency` from `source` to `destination`, or, with
+    `expires_at`, hold them until they are captured or cancelled.
 
     The id of the transaction is made here, before anything is posted, so that a batch whose
     commit was interrupted can find out whether it happened.
@@ -44,7 +45,11 @@ class Instruction:
     reference: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     effective_at: datetime | None = None  # None: when it is posted
+    expires_at: datetime | None = None  # pending until then
     expected_version: int | None = None  # of the source balance
+    min_balance_after: int | None = None  # minor units, of the source balance
+    reverses: UUID | None = None
+    allow_overdraft: bool = False  # raises the payer's overdraft limit where funds are short
     idempotency: Idempotency | None = None
     group: str | None = None  # instructions of one group are posted all or none
     id: UUID = field(default_factory=uuid7)
@@ -57,10 +62,56 @@ class Instruction:
     def destination_key(self) -> AccountKey:
         return self.destination, self.currency
 
+
+def _unnamed_key() -> Idempotency:
+    return Idempotency(str(uuid7()), "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What becomes of a pending transaction: `capture_amount` minor units of it move (0: none, it
+    is cancelled; None: all), and the rest of the hold is let go.
+
+    It makes no transaction, so it always has a key: that is how an interrupted one is found.
+    """
+
+    transaction_id: UUID
+    capture_amount: int | None
+    actor: Actor
+    idempotency: Idempotency = field(default_factory=_unnamed_key)
+    group: str | None = None
+    id: UUID = field(default_factory=uuid7)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reversal:
+    """Move `amount` minor units of a completed transaction back (None: all that is left of it).
+    `reason` is for the books and must not be empty."""
+
+    transaction_id: UUID
+    amount: int | None
+    reason: str
+    actor: Actor
+    allow_overdraft: bool = False
+    idempotency: Idempotency | None = None
+    group: str | None = None
+    id: UUID = field(default_factory=uuid7)
+
+
+Order = Instruction | Settlement | Reversal
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The orders of one caller, answered together. The orders of a unit are never parted; its key
+    (a batch's) covers the answer as a whole, beside the keys of its members."""
+
+    orders: Sequence[Order]
+    idempotency: Idempotency | None = None
+
     @property
-    def owner_key(self) -> AccountKey:
-        """The balance that the answer shows: the payer's, or the receiver's of a deposit."""
-        return self.destination_key if isinstance(self.source, House) else self.source_key
+    def scope(self) -> str:
+        return self.orders[0].actor.scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +126,20 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A transaction that was written, completed or failed, with what it was asked by."""
+    """A transaction that was written just now, with the order that did it.
 
-    instruction: Instruction
+    `action` is the past tense for the audit trail: completed, failed, pending, captured,
+    cancelled, expired.
+    """
+
+    order: Order
+    action: str
     transaction: Transaction
+    source: Owner
+    destination: Owner
     from_user: Party | None
     to_user: Party | None
-    balance: Account  # a snapshot of `owner_key`'s, as this transaction left it
+    balance: Account  # a snapshot of the balance that the caller may see, as this left it
     error: LedgerError | None
 
 
@@ -95,7 +153,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one instruction.
+    """What became of one order.
 
     `transaction` is None when nothing was kept. `error` tells why no money moved. `posted` is what
     was written just now; on a replay it is None, and `answer` is what was kept of the first time.
@@ -106,3 +164,24 @@ class Outcome:
     posted: Posted | None = None
     answer: Answer | None = None
     replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UnitOutcome:
+    """The outcomes of a unit, in order. `answer` is that of a unit with a key; on a replay, and
+    when the key was used for another request (`error`), there are no outcomes."""
+
+    outcomes: list[Outcome]
+    answer: Answer | None = None
+    replayed: bool = False
+    error: LedgerError | None = None
+
+
+def shown_to(actor: Actor, source: Account, destination: Account) -> Account:
+    """The balance that an answer may show: the caller's own; to others, who are staff, the
+    payer's, or the receiver's where a house account pays."""
+    if actor.user_id is not None:
+        for account in (source, destination):
+            if account.user_id == actor.user_id:
+                return account
+    return destination if isinstance(source.owner, House) else source

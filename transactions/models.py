@@ -32,6 +32,9 @@ class Transaction(models.Model):
         Balance, on_delete=models.PROTECT, related_name="received", db_index=False
     )
     amount = models.BigIntegerField()
+    authorized_amount = models.BigIntegerField(
+        null=True, blank=True, help_text="What was held while it was pending."
+    )
     currency = models.CharField(max_length=CURRENCY_MAX_LENGTH)
     description = models.CharField(max_length=DESCRIPTION_MAX_LENGTH, blank=True)
     reference = models.CharField(max_length=REFERENCE_MAX_LENGTH, blank=True)
@@ -56,6 +59,8 @@ class Transaction(models.Model):
             # A user's lists are keyset scans of these two, in the order of the time-ordered key.
             models.Index(fields=["source", "id"], name="transaction_by_source"),
             models.Index(fields=["destination", "id"], name="transaction_by_destination"),
+            # What `expire_pending` looks for.
+            models.Index(fields=["status", "expires_at"], name="transaction_by_expiry"),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="transaction_amount_positive"),
@@ -77,6 +82,15 @@ class Transaction(models.Model):
                 condition=(Q(status=TransactionStatus.FAILED) & ~Q(failure_code=""))
                 | (~Q(status=TransactionStatus.FAILED) & Q(failure_code="")),
                 name="transaction_failed_has_code",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=[TransactionStatus.PENDING, TransactionStatus.CANCELLED])
+                | Q(authorized_amount__isnull=False, expires_at__isnull=False),
+                name="transaction_pending_is_authorized",
+            ),
+            models.CheckConstraint(
+                condition=Q(authorized_amount__isnull=True) | Q(authorized_amount__gte=F("amount")),
+                name="transaction_captures_no_more",
             ),
             models.CheckConstraint(
                 condition=Q(type=TransactionType.REVERSAL, reverses__isnull=False)
@@ -105,15 +119,18 @@ class AsciiField(models.CharField):  # type: ignore[type-arg] # django-stubs' ge
 
 
 class IdempotencyKey(models.Model):
-    """The transaction that a caller's key made, and the answer that was given.
+    """What a caller's key was used for, and the answer that was given.
 
     Apart from the transaction, which never changes, because keys are forgotten one day.
+    `transaction` is None for a batch, and for a refusal of which nothing else was kept.
     """
 
     scope = AsciiField(max_length=64)  # Actor.scope
     key = AsciiField(max_length=IDEMPOTENCY_KEY_MAX_LENGTH)
     fingerprint = AsciiField(max_length=64)  # SHA-256 of the request, hex
-    transaction = models.ForeignKey(Transaction, on_delete=models.PROTECT, related_name="keys")
+    transaction = models.ForeignKey(
+        Transaction, on_delete=models.PROTECT, null=True, related_name="keys"
+    )
     answer = models.TextField(null=True)  # noqa: DJ001 - NULL: made by a command, which keeps none
     answer_status = models.SmallIntegerField(null=True)  # HTTP status
     created_at = models.DateTimeField()

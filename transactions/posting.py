@@ -1,11 +1,12 @@
 """The posting engine: the only code that moves money.
 
-`post` takes instructions and answers outcomes, in one database transaction. In order:
+`post` takes units of orders and answers their outcomes, in one database transaction. In order:
 
-1. lock every balance involved, in primary key order; look up the parties and the idempotency
-   keys already used, under those locks;
-2. apply each instruction in memory, in arrival order. One that is refused becomes a failed
-   transaction and does not disturb the others, unless it belongs to an all-or-nothing group;
+1. lock every balance involved, in primary key order; read parties, named transactions and used
+   idempotency keys under those locks (`book.py`);
+2. carry out each order in memory, in arrival order. What is refused (`refusals.py`) becomes a
+   failed transaction and does not disturb the others, unless it belongs to an all-or-nothing
+   group;
 3. write transactions, keys and balances in bulk, the balances guarded by their versions;
 4. send `balances_changed` and `transactions_posted`, whose receivers write the balance history
    and the audit trail; one that fails rolls everything back;
@@ -15,247 +16,253 @@ Errors of the database are not handled here but in `transactions.batches`, which
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from functools import reduce
+from copy import copy
+from dataclasses import replace
 from itertools import groupby
-from operator import or_
+from operator import attrgetter
 
-from django.db.models import Q
-from django.db.transaction import atomic
-from django.utils import timezone
+from django.db.transaction import atomic, set_rollback
 
-from balances.accounts import Account, Entry, lock_accounts, save_accounts
-from balances.enums import AccountKey, BalanceStatus, House
-from balances.money import MAX_BALANCE, format_amount
+from balances.accounts import Account, ConcurrentUpdate, save_accounts
+from balances.enums import AccountKey, BalanceStatus
 from balances.signals import balances_changed
 from ledgerlink.errors import LedgerError
 from ledgerlink.rows import insert_rows
 from transactions import errors
-from transactions.enums import TransactionStatus
-from transactions.instructions import Answer, Instruction, Outcome, Party, Posted
+from transactions.book import Book, NewKey, UsedKey, open_book
+from transactions.enums import TransactionStatus, TransactionType
+from transactions.instructions import (
+    Idempotency,
+    Instruction,
+    Order,
+    Outcome,
+    Posted,
+    Reversal,
+    Settlement,
+    Unit,
+    UnitOutcome,
+    shown_to,
+)
 from transactions.models import IdempotencyKey, Transaction
-from transactions.representation import answer_of
+from transactions.refusals import (
+    refusal_of_movement,
+    refusal_of_reversal,
+    refusal_of_settlement,
+)
+from transactions.representation import answer_of_outcome, answer_of_unit
 from transactions.signals import transactions_posted
-from users.models import User
-
-KeyOfCaller = tuple[str, str]  # scope and idempotency key
 
 
-@dataclass(slots=True)
-class _Book:
-    """The locked balances of one batch, and what is about to be written."""
+def post(units: Sequence[Unit], *, dry_run: bool = False) -> list[UnitOutcome]:
+    """Post `units` in one database transaction; the outcomes are in the same order.
 
-    accounts: dict[AccountKey, Account]
-    parties: dict[int, Party]
-    used_keys: dict[KeyOfCaller, tuple[str, Outcome]]  # fingerprint, what became of it
-    at: datetime
-    posted: list[Posted] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
-
-
-def post(instructions: Sequence[Instruction]) -> list[Outcome]:
-    """Post `instructions` in one database transaction; the outcomes are in the same order.
-
-    Instructions of one `group` stand side by side. A refusal is an outcome, never an exception;
-    database errors and `ConcurrentUpdate` are raised, and then nothing was posted.
+    Orders of one `group` stand side by side. A refusal is an outcome, never an exception;
+    database errors and `ConcurrentUpdate` are raised, and then nothing was posted. A dry run goes
+    the same way up to the writing, and leaves nothing behind.
     """
     with atomic():
-        book = _open_book(instructions)
-        outcomes: list[Outcome] = []
-        for group, members in groupby(instructions, key=lambda i: i.group):
-            if group is None:
-                outcomes += [_post_one(book, instruction) for instruction in members]
-            else:
-                outcomes += _post_group(book, list(members))
-        if book.posted:
+        book = open_book(units)
+        outcomes = [_post_unit(book, unit) for unit in units]
+        if dry_run:
+            set_rollback(True)  # balances may have been opened
+        else:
             _write(book)
     return outcomes
 
 
-def _open_book(instructions: Sequence[Instruction]) -> _Book:
-    keys = {key for i in instructions for key in (i.source_key, i.destination_key)}
-    accounts = lock_accounts(keys)
-    # Everything read from here on was committed before the locks were granted.
-    return _Book(
-        accounts=accounts,
-        parties=_parties(instructions),
-        used_keys=_used_keys(instructions),
-        at=timezone.now(),
-    )
+def _post_unit(book: Book, unit: Unit) -> UnitOutcome:
+    if unit.idempotency is not None:
+        used = book.used_keys.get((unit.scope, unit.idempotency.key))
+        if used is not None:
+            return _replayed_unit(unit, used)
+    outcomes: list[Outcome] = []
+    for group, members in groupby(unit.orders, key=lambda order: order.group):
+        if group is None:
+            outcomes += [_post_one(book, order) for order in members]
+        else:
+            outcomes += _post_group(book, list(members))
+    if unit.idempotency is None:
+        return UnitOutcome(outcomes)
+    answer = answer_of_unit(unit, outcomes)
+    _use_key(book, NewKey(unit.scope, unit.idempotency, None, answer), None)
+    return UnitOutcome(outcomes, answer)
 
 
-def _parties(instructions: Sequence[Instruction]) -> dict[int, Party]:
-    ids = {
-        owner
-        for i in instructions
-        for owner in (i.source, i.destination, i.actor.user_id)
-        if owner is not None and not isinstance(owner, House)
-    }
-    rows = User.objects.filter(pk__in=ids).values_list("pk", "username", "is_active", "deleted_at")
-    return {pk: Party(pk, name, active, deleted is not None) for pk, name, active, deleted in rows}
+def _replayed_unit(unit: Unit, used: UsedKey) -> UnitOutcome:
+    assert unit.idempotency is not None
+    if used.fingerprint != unit.idempotency.fingerprint:
+        return UnitOutcome([], error=_key_reused())
+    return UnitOutcome([], used.answer, replayed=True)
 
 
-def _used_keys(instructions: Sequence[Instruction]) -> dict[KeyOfCaller, tuple[str, Outcome]]:
-    asked: dict[str, list[str]] = {}
-    for i in instructions:
-        if i.idempotency is not None:
-            asked.setdefault(i.actor.scope, []).append(i.idempotency.key)
-    if not asked:
-        return {}
-    wanted = reduce(or_, (Q(scope=scope, key__in=keys) for scope, keys in asked.items()))
-    kept = IdempotencyKey.objects.filter(wanted).select_related("transaction")
-    return {(k.scope, k.key): (k.fingerprint, _replay(k)) for k in kept}
-
-
-def _replay(key: IdempotencyKey) -> Outcome:
-    answer = None
-    if key.answer is not None and key.answer_status is not None:
-        answer = Answer(key.answer_status, key.answer)
-    error = errors.refusal_of(key.transaction.failure_code)
-    return Outcome(key.transaction, error=error, answer=answer, replayed=True)
-
-
-def _post_group(book: _Book, members: list[Instruction]) -> list[Outcome]:
+def _post_group(book: Book, members: list[Order]) -> list[Outcome]:
     """All or nothing. The member that was refused is kept as a failed transaction, the others
     leave no trace."""
-    before = [(account, account.snapshot()) for account in _involved(book, members)]
-    marks = len(book.posted), len(book.entries)
-    keys = dict(book.used_keys)
+    page = book.bookmark(members)
     outcomes: list[Outcome] = []
     for culprit in members:
         outcome = _post_one(book, culprit)
         outcomes.append(outcome)
         if outcome.error is None:
             continue
-        for account, snapshot in before:
-            account.restore(snapshot)
-        del book.posted[marks[0] :], book.entries[marks[1] :]
-        book.used_keys = keys
-        if outcome.posted is not None:
-            _keep(book, outcome.posted)
+        book.turn_back(page)
         refused = errors.GroupRefused(f"Refused because of {outcome.error.code}.")
-        return [outcome if i is culprit else Outcome(None, refused) for i in members]
+        outcome = _kept_of_culprit(book, culprit, outcome)
+        return [outcome if order is culprit else Outcome(None, refused) for order in members]
     return outcomes
 
 
-def _involved(book: _Book, members: list[Instruction]) -> list[Account]:
-    keys = {key for i in members for key in (i.source_key, i.destination_key)}
-    return [book.accounts[key] for key in keys if key in book.accounts]
-
-
-def _post_one(book: _Book, instruction: Instruction) -> Outcome:
-    """Apply one instruction to the accounts in memory."""
-    replay = _replayed(book, instruction)
-    if replay is not None:
-        return replay
-    try:
-        source, destination = _accounts_of(book, instruction)
-    except LedgerError as error:
-        return Outcome(None, error)
-    refusal = _refusal(instruction, source, destination)
-    transaction = _transaction(book, instruction, source, destination, refusal)
-    if refusal is None:
-        book.entries.append(source.post(-instruction.amount, transaction.pk, book.at))
-        book.entries.append(destination.post(instruction.amount, transaction.pk, book.at))
-    posted = Posted(
-        instruction=instruction,
-        transaction=transaction,
-        from_user=book.parties.get(source.user_id or 0),
-        to_user=book.parties.get(destination.user_id or 0),
-        balance=book.accounts[instruction.owner_key].snapshot(),
-        error=refusal,
-    )
-    return _keep(book, posted)
-
-
-def _keep(book: _Book, posted: Posted) -> Outcome:
-    book.posted.append(posted)
-    outcome = Outcome(posted.transaction, error=posted.error, posted=posted)
-    instruction = posted.instruction
-    if instruction.idempotency is not None:
-        key = instruction.actor.scope, instruction.idempotency.key
-        book.used_keys[key] = instruction.idempotency.fingerprint, outcome
+def _kept_of_culprit(book: Book, culprit: Order, outcome: Outcome) -> Outcome:
+    """What stays of the member that a group failed by."""
+    if outcome.replayed or isinstance(outcome.error, errors.IdempotencyKeyReused):
+        return outcome
+    if outcome.posted is not None and outcome.posted.action == "failed":
+        book.posted.append(outcome.posted)
+    else:
+        outcome = Outcome(None, outcome.error)
+    _keep_key(book, culprit, outcome)
     return outcome
 
 
-def _replayed(book: _Book, instruction: Instruction) -> Outcome | None:
-    if instruction.idempotency is None:
-        return None
-    used = book.used_keys.get((instruction.actor.scope, instruction.idempotency.key))
-    if used is None:
-        return None
-    fingerprint, first = used
-    if fingerprint != instruction.idempotency.fingerprint:
-        return Outcome(
-            None,
-            errors.IdempotencyKeyReused(
-                "This idempotency key was used with another request. Use a new key."
-            ),
-        )
-    answer = first.answer or (answer_of(first.posted) if first.posted is not None else None)
-    return Outcome(first.transaction, error=first.error, answer=answer, replayed=True)
+def _post_one(book: Book, order: Order) -> Outcome:
+    """Carry out one order on the accounts in memory."""
+    if order.idempotency is not None:
+        used = book.used_keys.get((order.actor.scope, order.idempotency.key))
+        if used is not None:
+            return _replayed(order.idempotency, used)
+    try:
+        _require_active(book, order)
+        match order:
+            case Settlement():
+                outcome = _settle(book, order)
+            case Reversal():
+                outcome = _reverse(book, order)
+            case Instruction():
+                outcome = _move(book, order, order)
+    except LedgerError as error:
+        outcome = Outcome(None, error)
+    _keep_key(book, order, outcome)
+    return outcome
 
 
-def _accounts_of(book: _Book, instruction: Instruction) -> tuple[Account, Account]:
-    """The two accounts. Raises what leaves no trace: there is nobody to move money to or from, or
-    the one who asks is no longer allowed to."""
-    actor = instruction.actor
-    if actor.user_id is not None:
-        asking = book.parties.get(actor.user_id)
+def _move(book: Book, order: Order, instruction: Instruction) -> Outcome:
+    """Move the money, or hold it while it is pending."""
+    source, destination = _accounts_of(book, instruction)
+    refusal = refusal_of_movement(instruction, source, destination)
+    transaction = _transaction(book, instruction, source, destination)
+    if refusal is not None:
+        transaction.status = TransactionStatus.FAILED
+        transaction.failure_code = refusal.code
+        return _post(book, order, "failed", transaction, refusal)
+    if instruction.allow_overdraft and source.house is None:
+        source.cover(instruction.amount)
+    if instruction.expires_at is not None:
+        source.hold(instruction.amount, book.at)
+        transaction.status = TransactionStatus.PENDING
+        transaction.authorized_amount = instruction.amount
+        transaction.expires_at = instruction.expires_at
+        return _post(book, order, "pending", transaction, None)
+    _complete(book, transaction, source, destination)
+    if transaction.reverses_id is not None:
+        book.reversed_amounts[transaction.reverses_id] += transaction.amount
+    return _post(book, order, "completed", transaction, None)
+
+
+def _complete(book: Book, transaction: Transaction, source: Account, destination: Account) -> None:
+    """Both sides of every movement there is."""
+    transaction.status = TransactionStatus.COMPLETED
+    transaction.completed_at = book.at
+    book.entries.append(source.post(-transaction.amount, transaction.pk, book.at))
+    book.entries.append(destination.post(transaction.amount, transaction.pk, book.at))
+
+
+def _settle(book: Book, order: Settlement) -> Outcome:
+    """Capture a pending transaction, or let it go. One that has expired is let go in any case."""
+    pending = _named(book, order)
+    source = book.accounts_by_id[pending.source_id]
+    destination = book.accounts_by_id[pending.destination_id]
+    amount = pending.amount if order.capture_amount is None else order.capture_amount
+    refusal = refusal_of_settlement(pending, amount, source, destination, book.at)
+    expired = isinstance(refusal, errors.PendingExpired)
+    if refusal is not None and not expired:
+        return Outcome(pending, refusal)
+    source.release(pending.amount, book.at)
+    settled = copy(pending)
+    book.named[settled.pk] = settled
+    if expired or amount == 0:
+        settled.status = TransactionStatus.CANCELLED
+        expired = expired or (pending.expires_at is not None and pending.expires_at <= book.at)
+        action = "expired" if expired else "cancelled"
+        return _post(book, order, action, settled, refusal)
+    settled.amount = amount
+    _complete(book, settled, source, destination)
+    return _post(book, order, "captured", settled, None)
+
+
+def _reverse(book: Book, order: Reversal) -> Outcome:
+    """A reversal is a movement like any other, back from the receiver to the payer."""
+    original = _named(book, order)
+    done = book.reversed_amounts.setdefault(original.pk, 0)
+    left = original.amount - done
+    amount = left if order.amount is None else order.amount
+    refusal = refusal_of_reversal(original, amount, left)
+    if refusal is not None:
+        return Outcome(original, refusal)
+    back = Instruction(
+        type=TransactionType.REVERSAL,
+        source=book.accounts_by_id[original.destination_id].owner,
+        destination=book.accounts_by_id[original.source_id].owner,
+        amount=amount,
+        currency=original.currency,
+        actor=order.actor,
+        description=order.reason,
+        reference=original.reference,
+        reverses=original.pk,
+        allow_overdraft=order.allow_overdraft,
+        id=order.id,
+    )
+    return _move(book, order, back)
+
+
+def _named(book: Book, order: Settlement | Reversal) -> Transaction:
+    transaction = book.named.get(order.transaction_id)
+    if transaction is None:
+        raise errors.UnknownTransaction("There is no such transaction.")
+    return transaction
+
+
+def _require_active(book: Book, order: Order) -> None:
+    """Raises ActorInactive when the one who asks was deactivated a moment ago."""
+    if order.actor.user_id is not None:
+        asking = book.parties.get(order.actor.user_id)
         if asking is None or not asking.is_active:
             raise errors.ActorInactive("This user has been deactivated.")
+
+
+def _accounts_of(book: Book, instruction: Instruction) -> tuple[Account, Account]:
+    """Raises SelfTransfer, or UnknownParty when there is nobody to move money to or from."""
     if instruction.source_key == instruction.destination_key:
         raise errors.SelfTransfer("Money can't be sent to the balance it comes from.")
-    source = book.accounts.get(instruction.source_key)
-    destination = book.accounts.get(instruction.destination_key)
-    for account in (source, destination):
-        if account is None or account.status == BalanceStatus.CLOSED:
-            raise errors.UnknownParty("There is no such user, or they were deleted.")
-        if account.user_id is not None and book.parties[account.user_id].is_deleted:
-            raise errors.UnknownParty("There is no such user, or they were deleted.")
-    assert source is not None
-    assert destination is not None
-    return source, destination
+    return (
+        _account(book, instruction.source_key),
+        _account(book, instruction.destination_key),
+    )
 
 
-def _refusal(
-    instruction: Instruction, source: Account, destination: Account
-) -> errors.PostingRefused | None:
-    """Why this instruction may not be applied, or None."""
-    expected = instruction.expected_version
-    if expected is not None and expected != source.version:
-        return errors.VersionConflict(
-            f"The balance has version {source.version}, not {expected}.",
-            current_version=source.version,
-        )
-    if not source.may_send:
-        return errors.BalanceFrozen("No money may leave the paying balance.")
-    if not destination.may_receive:
-        return errors.BalanceFrozen("The receiving balance is frozen.")
-    if source.house is None and instruction.amount > source.available:
-        return errors.InsufficientFunds(
-            f"{format_amount(instruction.amount, instruction.currency)} {instruction.currency} "
-            "is more than is available."
-        )
-    if max(abs(source.amount - instruction.amount), destination.amount + instruction.amount) > (
-        MAX_BALANCE
-    ):
-        return errors.BalanceLimitExceeded("A balance can't hold that much.")
-    return None
+def _account(book: Book, key: AccountKey) -> Account:
+    account = book.accounts.get(key)
+    closed = account is None or account.status == BalanceStatus.CLOSED
+    if account is None or closed or (account.user_id and book.parties[account.user_id].is_deleted):
+        raise errors.UnknownParty("There is no such user, or they were deleted.")
+    return account
 
 
 def _transaction(
-    book: _Book,
-    instruction: Instruction,
-    source: Account,
-    destination: Account,
-    refusal: errors.PostingRefused | None,
+    book: Book, instruction: Instruction, source: Account, destination: Account
 ) -> Transaction:
     return Transaction(
         id=instruction.id,
         type=instruction.type,
-        status=TransactionStatus.COMPLETED if refusal is None else TransactionStatus.FAILED,
         source_id=source.id,
         destination_id=destination.id,
         amount=instruction.amount,
@@ -263,13 +270,66 @@ def _transaction(
         description=instruction.description,
         reference=instruction.reference,
         metadata=dict(instruction.metadata),
-        failure_code="" if refusal is None else refusal.code,
+        reverses_id=instruction.reverses,
         requested_by_id=instruction.actor.user_id,
         created_at=book.at,
         effective_at=instruction.effective_at or book.at,
-        completed_at=book.at if refusal is None else None,
     )
 
+
+def _post(
+    book: Book, order: Order, action: str, transaction: Transaction, error: LedgerError | None
+) -> Outcome:
+    """Note what is to be written, with what the answer will show."""
+    source = book.accounts_by_id[transaction.source_id]
+    destination = book.accounts_by_id[transaction.destination_id]
+    posted = Posted(
+        order=order,
+        action=action,
+        transaction=transaction,
+        source=source.owner,
+        destination=destination.owner,
+        from_user=book.parties.get(source.user_id or 0),
+        to_user=book.parties.get(destination.user_id or 0),
+        balance=shown_to(order.actor, source, destination).snapshot(),
+        error=error,
+    )
+    book.posted.append(posted)
+    return Outcome(transaction, error=error, posted=posted)
+
+
+# --- Idempotency keys ---
+
+
+def _replayed(asked: Idempotency, used: UsedKey) -> Outcome:
+    if asked.fingerprint != used.fingerprint or used.outcome is None:
+        return Outcome(None, _key_reused())
+    return replace(used.outcome, posted=None, answer=used.answer, replayed=True)
+
+
+def _key_reused() -> errors.IdempotencyKeyReused:
+    return errors.IdempotencyKeyReused(
+        "This idempotency key was used with another request. Use a new key."
+    )
+
+
+def _keep_key(book: Book, order: Order, outcome: Outcome) -> None:
+    """A key is used up by the transaction that it is about; what was refused for want of one
+    leaves it free."""
+    if order.idempotency is None or outcome.transaction is None:
+        return
+    answer = answer_of_outcome(outcome, order.actor) if order.idempotency.keep_answer else None
+    key = NewKey(order.actor.scope, order.idempotency, outcome.transaction.pk, answer)
+    _use_key(book, key, outcome)
+
+
+def _use_key(book: Book, new: NewKey, outcome: Outcome | None) -> None:
+    book.new_keys.append(new)
+    key = new.scope, new.idempotency.key
+    book.used_keys[key] = UsedKey(new.idempotency.fingerprint, new.answer, outcome)
+
+
+# --- Writing ---
 
 _TRANSACTION_COLUMNS = (
     "id",
@@ -278,15 +338,18 @@ _TRANSACTION_COLUMNS = (
     "source_id",
     "destination_id",
     "amount",
+    "authorized_amount",
     "currency",
     "description",
     "reference",
     "metadata",
     "failure_code",
+    "reverses_id",
     "requested_by_id",
     "created_at",
     "effective_at",
     "completed_at",
+    "expires_at",
 )
 _KEY_COLUMNS = (
     "scope",
@@ -299,34 +362,39 @@ _KEY_COLUMNS = (
 )
 
 
-def _write(book: _Book) -> None:
-    insert_rows(
-        Transaction,
-        _TRANSACTION_COLUMNS,
-        [[getattr(p.transaction, name) for name in _TRANSACTION_COLUMNS] for p in book.posted],
-    )
-    insert_rows(IdempotencyKey, _KEY_COLUMNS, [_key_row(p) for p in book.posted if _has_key(p)])
+def _write(book: Book) -> None:
+    made = [p.transaction for p in book.posted if not isinstance(p.order, Settlement)]
+    columns = attrgetter(*_TRANSACTION_COLUMNS)
+    insert_rows(Transaction, _TRANSACTION_COLUMNS, [columns(t) for t in made])
+    for p in book.posted:
+        if isinstance(p.order, Settlement):
+            _write_settled(p.transaction)
+    insert_rows(IdempotencyKey, _KEY_COLUMNS, [_key_row(book, new) for new in book.new_keys])
     changed = [account for account in book.accounts.values() if account.changed]
     if changed:
         save_accounts(changed, book.at)
         balances_changed.send(sender=None, accounts=changed, entries=book.entries, at=book.at)
-    transactions_posted.send(sender=None, posted=book.posted, at=book.at)
+    if book.posted:
+        transactions_posted.send(sender=None, posted=book.posted, at=book.at)
 
 
-def _has_key(posted: Posted) -> bool:
-    return posted.instruction.idempotency is not None
+def _write_settled(settled: Transaction) -> None:
+    """Raises ConcurrentUpdate when it is no longer pending, although its balances are locked."""
+    pending = Transaction.objects.filter(pk=settled.pk, status=TransactionStatus.PENDING)
+    written = pending.update(
+        status=settled.status, amount=settled.amount, completed_at=settled.completed_at
+    )
+    if written != 1:
+        raise ConcurrentUpdate
 
 
-def _key_row(posted: Posted) -> tuple[object, ...]:
-    idempotency = posted.instruction.idempotency
-    assert idempotency is not None
-    answer = answer_of(posted) if idempotency.keep_answer else None
+def _key_row(book: Book, new: NewKey) -> tuple[object, ...]:
     return (
-        posted.instruction.actor.scope,
-        idempotency.key,
-        idempotency.fingerprint,
-        posted.transaction.pk,
-        answer.body if answer else None,
-        answer.status if answer else None,
-        posted.transaction.created_at,
+        new.scope,
+        new.idempotency.key,
+        new.idempotency.fingerprint,
+        new.transaction_id,
+        new.answer.body if new.answer else None,
+        new.answer.status if new.answer else None,
+        book.at,
     )

@@ -19,42 +19,47 @@ from django.db import close_old_connections, connections
 
 from transactions.batches import Result, post_units
 from transactions.errors import OutcomeUnknown, PostingTimedOut, QueueFull
-from transactions.instructions import Instruction, Outcome
+from transactions.instructions import Order, Outcome, Unit, UnitOutcome
 
 logger = logging.getLogger(__name__)
 
 GRACE_SECONDS = 60.0  # for a batch that was taken: retries and lock timeouts are bounded well below
 
 
-def submit(instructions: Sequence[Instruction]) -> list[Outcome]:
-    """Post the instructions of one caller; the outcomes are in the same order.
+def submit(unit: Unit) -> UnitOutcome:
+    """Post the orders of one caller, through the queue of this process.
 
     Raises QueueFull, PostingTimedOut or Unavailable when nothing was posted, OutcomeUnknown when
-    that can't be told, and a database error that belongs to these instructions alone.
+    that can't be told, and a database error that belongs to these orders alone.
     """
     if settings.POSTING_MODE == "direct":
-        return post_directly(instructions)
-    return processor().submit(instructions)
+        return _unwrap(post_units([unit])[0])
+    return processor().submit(unit)
 
 
-def post_directly(instructions: Sequence[Instruction]) -> list[Outcome]:
+def try_out(unit: Unit) -> UnitOutcome:
+    """What `submit` would answer now; nothing is kept. Raises as `submit` does."""
+    return _unwrap(post_units([unit], dry_run=True)[0])
+
+
+def post_directly(orders: Sequence[Order]) -> list[Outcome]:
     """Post in the calling thread: for commands and for tests. Raises as `submit` does."""
-    return _unwrap(post_units([instructions])[0])
+    return _unwrap(post_units([Unit(orders)])[0]).outcomes
 
 
-def _unwrap(result: Result) -> list[Outcome]:
+def _unwrap(result: Result) -> UnitOutcome:
     if isinstance(result, Exception):
         raise result
     return result
 
 
 class _Ticket:
-    """The instructions of one caller on their way through the queue."""
+    """The orders of one caller on their way through the queue."""
 
-    __slots__ = ("done", "instructions", "result")
+    __slots__ = ("done", "result", "unit")
 
-    def __init__(self, instructions: Sequence[Instruction]) -> None:
-        self.instructions = instructions
+    def __init__(self, unit: Unit) -> None:
+        self.unit = unit
         self.done = threading.Event()
         self.result: Result | None = None
 
@@ -84,8 +89,8 @@ class Processor:
         self._closed = False
         self._thread: threading.Thread | None = None
 
-    def submit(self, instructions: Sequence[Instruction]) -> list[Outcome]:
-        ticket = _Ticket(instructions)
+    def submit(self, unit: Unit) -> UnitOutcome:
+        ticket = _Ticket(unit)
         self._enqueue(ticket)
         if not ticket.done.wait(self._timeout):
             self._withdraw(ticket)
@@ -107,14 +112,14 @@ class Processor:
         with self._condition:
             if self._closed:
                 raise QueueFull("The server is shutting down. Nothing was moved.")
-            if self._waiting + len(ticket.instructions) > self._queue_size:
+            if self._waiting + len(ticket.unit.orders) > self._queue_size:
                 raise QueueFull("Too many transactions are waiting. Nothing was moved.")
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name="poster", daemon=True)
                 thread.start()  # may fail, and then nothing is left behind
                 self._thread = thread
             self._queue.append(ticket)
-            self._waiting += len(ticket.instructions)
+            self._waiting += len(ticket.unit.orders)
             self._condition.notify()
 
     def _withdraw(self, ticket: _Ticket) -> None:
@@ -123,14 +128,14 @@ class Processor:
             if ticket not in self._queue:
                 return
             self._queue.remove(ticket)
-            self._waiting -= len(ticket.instructions)
+            self._waiting -= len(ticket.unit.orders)
         raise PostingTimedOut("It was not its turn in time. Nothing was moved.")
 
     def _run(self) -> None:
         while tickets := self._take():
             try:
                 close_old_connections()
-                results = post_units([ticket.instructions for ticket in tickets])
+                results = post_units([ticket.unit for ticket in tickets])
             except BaseException as error:  # the thread must outlive anything that a batch does
                 logger.exception("the poster met an unexpected error")
                 unknown = OutcomeUnknown(f"An unexpected error: {type(error).__name__}.")
@@ -147,10 +152,10 @@ class Processor:
             tickets: list[_Ticket] = []
             size = 0
             while self._queue and (
-                not tickets or size + len(self._queue[0].instructions) <= self._batch_size
+                not tickets or size + len(self._queue[0].unit.orders) <= self._batch_size
             ):
                 ticket = self._queue.popleft()
-                size += len(ticket.instructions)
+                size += len(ticket.unit.orders)
                 tickets.append(ticket)
             self._waiting -= size
             return tickets

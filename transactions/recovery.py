@@ -6,38 +6,39 @@ from uuid import UUID
 from balances.accounts import Account
 from balances.models import Balance
 from transactions.errors import GroupRefused, refusal_of
-from transactions.instructions import Instruction, Outcome, Party, Posted
+from transactions.instructions import Order, Outcome, Party, Posted, shown_to
 from transactions.models import Transaction
 from users.models import User
 
 
-def already_posted(instructions: Sequence[Instruction]) -> dict[UUID, Outcome]:
-    """The outcomes of those instructions whose transactions are in the books, by id.
+def already_posted(orders: Sequence[Order]) -> dict[UUID, Outcome]:
+    """The outcomes of those orders whose transactions are in the books, by the order's id.
 
     A commit is atomic: if the member that got its group refused is there, the others were refused
     along with it. Beside members that were posted, one that is not there was a replay.
     """
-    ids = [i.id for i in instructions]
     related = ("source__user", "destination__user")
-    stored = Transaction.objects.select_related(*related).in_bulk(ids)
-    outcomes = {i.id: _outcome(i, stored[i.id]) for i in instructions if i.id in stored}
-    refused = {i.group for i in instructions if i.id in outcomes and outcomes[i.id].error}
-    for i in instructions:
-        if i.group is not None and i.group in refused and i.id not in stored:
-            outcomes[i.id] = Outcome(None, GroupRefused())
+    stored = Transaction.objects.select_related(*related).in_bulk([o.id for o in orders])
+    outcomes = {o.id: _outcome(o, stored[o.id]) for o in orders if o.id in stored}
+    refused = {o.group for o in orders if o.id in outcomes and outcomes[o.id].error}
+    for order in orders:
+        if order.group is not None and order.group in refused and order.id not in stored:
+            outcomes[order.id] = Outcome(None, GroupRefused())
     return outcomes
 
 
-def _outcome(instruction: Instruction, transaction: Transaction) -> Outcome:
+def _outcome(order: Order, transaction: Transaction) -> Outcome:
     error = refusal_of(transaction.failure_code)
     source, destination = transaction.source, transaction.destination
-    shown = source if instruction.owner_key == instruction.source_key else destination
     posted = Posted(
-        instruction=instruction,
+        order=order,
+        action=transaction.status,
         transaction=transaction,
+        source=source.owner,
+        destination=destination.owner,
         from_user=_party(source.user),
         to_user=_party(destination.user),
-        balance=_account(shown),
+        balance=shown_to(order.actor, _account(source), _account(destination)),
         error=error,
     )
     return Outcome(transaction, error=error, posted=posted)

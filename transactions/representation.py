@@ -1,15 +1,20 @@
 """Transactions, and the answers to those who move money, as the API shows them."""
 
 import json
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from balances.money import format_amount
 from balances.representation import represent_balance
 from ledgerlink import problems
+from ledgerlink.errors import LedgerError
 from ledgerlink.timestamps import rfc3339
-from transactions.instructions import Answer, Outcome, Posted
+from transactions.errors import BatchRefused, GroupRefused
+from transactions.instructions import Answer, Outcome, Posted, Settlement, Unit
 from transactions.models import Transaction
+from users.actors import Actor
 
+OK = 200
 CREATED = 201
 
 
@@ -57,29 +62,72 @@ def represent_stored(transaction: Transaction) -> dict[str, Any]:
     return represent_transaction(transaction, transaction.source.user, transaction.destination.user)
 
 
-def answer_to(outcome: Outcome) -> Answer:
-    """The answer of the API: what was kept for a replay, else the transaction or the problem.
-
-    Raises the refusal of an instruction of which nothing was kept.
-    """
+def answer_of_outcome(outcome: Outcome, actor: Actor) -> Answer:
+    """The answer of the API: what was kept for a replay, else the transaction or the problem."""
     if outcome.answer is not None:
         return outcome.answer
-    if outcome.posted is not None:
-        return answer_of(outcome.posted)
     if outcome.error is not None:
-        raise outcome.error
-    raise AssertionError("an outcome without an answer, a posting or an error")
-
-
-def answer_of(posted: Posted) -> Answer:
-    """The answer to a transaction that was posted just now, completed or failed."""
-    if posted.error is not None:
-        body = problems.of_ledger_error(
-            posted.error,
-            transaction_id=str(posted.transaction.pk),
-            request_id=posted.instruction.actor.request.request_id,
+        kept = (
+            {} if outcome.transaction is None else {"transaction_id": str(outcome.transaction.pk)}
         )
-        return Answer(posted.error.status, json.dumps(body, separators=problems.COMPACT))
+        return _answer(outcome.error.status, _problem(outcome.error, actor, **kept))
+    assert outcome.posted is not None
+    return _answer(_status(outcome.posted), _represent_posted(outcome.posted))
+
+
+def answer_of_dry_run(outcome: Outcome, actor: Actor) -> Answer:
+    """What would have been answered; nothing of it exists, so nothing has an id."""
+    if outcome.error is not None:
+        return _answer(outcome.error.status, _problem(outcome.error, actor))
+    assert outcome.posted is not None
+    body = _represent_posted(outcome.posted)
+    if not isinstance(outcome.posted.order, Settlement):
+        body["id"] = None
+    return _answer(OK, body | {"dry_run": True})
+
+
+def answer_of_unit(unit: Unit, outcomes: Sequence[Outcome], *, dry_run: bool = False) -> Answer:
+    """The answer to a batch: an item for each order, or the problem of a group that was refused."""
+    answer_of = answer_of_dry_run if dry_run else answer_of_outcome
+    actor = unit.orders[0].actor
+    if unit.orders[0].group is not None:
+        for index, outcome in enumerate(outcomes):
+            error = outcome.error
+            if error is not None and not isinstance(error, GroupRefused):
+                return _answer(error.status, _problem_of_group(index, outcome, error, actor))
+    answers = [answer_of(outcome, actor) for outcome in outcomes]
+    items = (
+        f'{{"status":{a.status},"{"transaction" if a.status < 400 else "problem"}":{a.body}}}'
+        for a in answers
+    )
+    return Answer(OK, f'{{"results":[{",".join(items)}]}}')
+
+
+def _problem_of_group(
+    index: int, outcome: Outcome, error: LedgerError, actor: Actor
+) -> dict[str, Any]:
+    refused = BatchRefused(
+        f"Nothing was posted, because of instruction {index}: {error.detail}",
+        index=index,
+        reason=error.code,
+    )
+    kept = {} if outcome.transaction is None else {"transaction_id": str(outcome.transaction.pk)}
+    return _problem(refused, actor, **kept) | {"status": error.status}
+
+
+def _problem(error: LedgerError, actor: Actor, **extra: Any) -> dict[str, Any]:
+    return problems.of_ledger_error(error, request_id=actor.request.request_id, **extra)
+
+
+def _status(posted: Posted) -> int:
+    return OK if isinstance(posted.order, Settlement) else CREATED
+
+
+def _represent_posted(posted: Posted) -> dict[str, Any]:
     body = represent_transaction(posted.transaction, posted.from_user, posted.to_user)
     body["balance"] = represent_balance(posted.balance)
-    return Answer(CREATED, json.dumps(body, separators=problems.COMPACT))
+    return body
+
+
+def _answer(status: int, body: dict[str, Any]) -> Answer:
+    return Answer(status, json.dumps(body, separators=problems.COMPACT))

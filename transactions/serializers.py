@@ -7,10 +7,11 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
-from balances.fields import AmountField, CurrencyField, amount_in
+from balances.fields import AmountField, CurrencyField, amount_in, least_in
 from ledgerlink.parsers import NumberText
 from ledgerlink.serializers import (
     MAX_ID,
+    FlagField,
     IdField,
     PageQuery,
     QueryIdField,
@@ -19,9 +20,12 @@ from ledgerlink.serializers import (
     WholeNumberField,
 )
 from transactions.enums import TransactionStatus, TransactionType
+from transactions.idempotency import IdempotencyKeyField
 from transactions.models import DESCRIPTION_MAX_LENGTH, REFERENCE_MAX_LENGTH
 
 METADATA_MAX_BYTES = 4096
+MAX_PENDING_SECONDS = 90 * 24 * 3600
+MAX_BATCH_SIZE = 1000
 
 
 class MovementBody(StrictSerializer):
@@ -37,6 +41,10 @@ class MovementBody(StrictSerializer):
     )
     metadata = serializers.JSONField(default=dict)
     expected_version = WholeNumberField(min_value=0, max_value=MAX_ID, default=None)
+    min_balance_after = AmountField(default=None)
+    pending = FlagField(default=False)
+    expires_in = WholeNumberField(min_value=1, max_value=MAX_PENDING_SECONDS, required=False)
+    dry_run = FlagField(default=False)
 
     def validate_metadata(self, value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
@@ -49,7 +57,16 @@ class MovementBody(StrictSerializer):
         return metadata
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        return attrs | {"amount": amount_in(attrs["currency"], attrs["amount"])}
+        currency = attrs["currency"]
+        attrs["amount"] = amount_in(currency, attrs["amount"])
+        if attrs["min_balance_after"] is not None:
+            attrs["min_balance_after"] = least_in(
+                currency, attrs["min_balance_after"], "min_balance_after"
+            )
+        if "expires_in" in attrs and not attrs["pending"]:
+            only = ErrorDetail("Only a pending transaction expires.", code="not_pending")
+            raise serializers.ValidationError({"expires_in": [only]})
+        return attrs
 
 
 def _with_numbers(value: Any) -> Any:
@@ -80,6 +97,63 @@ class FundingBody(MovementBody):
     """A deposit or a withdrawal."""
 
     user_id = IdField(required=False)  # staff only
+
+
+class CaptureBody(StrictSerializer):
+    """`amount` is of the pending transaction's currency; all of it when left out."""
+
+    amount = AmountField(default=None)
+    dry_run = FlagField(default=False)
+
+
+class CancelBody(StrictSerializer):
+    dry_run = FlagField(default=False)
+
+
+class ReverseBody(CaptureBody):
+    reason = TextField(max_length=DESCRIPTION_MAX_LENGTH)
+    allow_overdraft = FlagField(default=False)  # staff only
+
+
+class BatchBody(StrictSerializer):
+    """Items are validated one by one, by the body of their type."""
+
+    mode = serializers.ChoiceField(["independent", "atomic"], default="independent")
+    transactions = serializers.ListField(min_length=1, max_length=MAX_BATCH_SIZE)
+    dry_run = FlagField(default=False)
+
+
+class BatchTransfer(TransferBody):
+    type = serializers.ChoiceField([TransactionType.TRANSFER])
+    idempotency_key = IdempotencyKeyField(default=None)
+
+
+class BatchFunding(FundingBody):
+    type = serializers.ChoiceField([TransactionType.DEPOSIT, TransactionType.WITHDRAWAL])
+    idempotency_key = IdempotencyKeyField(default=None)
+
+
+BATCH_ITEMS: dict[str, type[StrictSerializer]] = {
+    TransactionType.TRANSFER: BatchTransfer,
+    TransactionType.DEPOSIT: BatchFunding,
+    TransactionType.WITHDRAWAL: BatchFunding,
+}
+
+
+def read_batch_items(items: list[Any]) -> list[dict[str, Any]]:
+    """Each item, validated. Raises a ValidationError that names the bad ones by their index."""
+    valid: list[dict[str, Any]] = []
+    errors: dict[str, Any] = {}
+    for index, item in enumerate(items):
+        kind = item.get("type") if isinstance(item, dict) else None
+        body = BATCH_ITEMS.get(kind, BatchTransfer) if isinstance(kind, str) else BatchTransfer
+        try:
+            valid.append(body.read(item))
+        except serializers.ValidationError as error:
+            errors[str(index)] = error.detail
+    if errors:
+        raise serializers.ValidationError({"transactions": errors})
+    return valid
 
 
 class TransactionQuery(PageQuery):

@@ -20,6 +20,26 @@ urlpatterns = [
         name="transaction-withdraw",
     ),
     path(
+        "transactions/batch",
+        TransactionViewSet.as_view({"post": "batch"}),
+        name="transaction-batch",
+    ),
+    path(
+        "transactions/<uuid:pk>/capture",
+        TransactionViewSet.as_view({"post": "capture"}),
+        name="transaction-capture",
+    ),
+    path(
+        "transactions/<uuid:pk>/cancel",
+        TransactionViewSet.as_view({"post": "cancel"}),
+        name="transaction-cancel",
+    ),
+    path(
+        "transactions/<uuid:pk>/reverse",
+        TransactionViewSet.as_view({"post": "reverse"}),
+        name="transaction-reverse",
+    ),
+    path(
         "transactions/<uuid:pk>",
         TransactionViewSet.as_view({"get": "retrieve"}),
         name="transaction-detail",

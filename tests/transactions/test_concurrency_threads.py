@@ -8,6 +8,7 @@ import pytest
 
 from balances.models import Balance
 from tests.books import (
+    SYSTEM,
     amount_of,
     assert_books_are_sound,
     deposit,
@@ -20,10 +21,10 @@ from tests.books import (
 )
 from tests.concurrency import at_once
 from transactions import errors
-from transactions.instructions import Instruction, Outcome
+from transactions.instructions import Instruction, Outcome, Unit, UnitOutcome
 from transactions.models import Transaction
 from transactions.processor import Processor, submit
-from transactions.representation import answer_to
+from transactions.representation import answer_of_outcome
 from users.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,12 +40,12 @@ def mode(request: pytest.FixtureRequest) -> str:
 
 
 def post_at_once(asked: list[Instruction]) -> list[Outcome]:
-    results = at_once([partial(submit, [one]) for one in asked])
-    outcomes = []
+    results = at_once([partial(submit, Unit([one])) for one in asked])
+    outcomes: list[Outcome] = []
     for result in results:
         if isinstance(result, Exception):
             raise result
-        outcomes += result
+        outcomes += result.outcomes
     return outcomes
 
 
@@ -103,7 +104,7 @@ def test_same_key_at_once_posts_once_and_answers_all_alike(
     asked = [transfer(alice, bob, "1.00", idempotency=idempotency("k")) for _ in range(10)]
     outcomes = post_at_once(asked)
     assert sorted(outcome.replayed for outcome in outcomes) == [False] + [True] * 9
-    assert len({answer_to(outcome) for outcome in outcomes}) == 1
+    assert len({answer_of_outcome(outcome, SYSTEM) for outcome in outcomes}) == 1
     assert len({outcome.transaction.pk for outcome in outcomes if outcome.transaction}) == 1
     assert amount_of(bob) == 100
     assert Transaction.objects.count() == 2
@@ -145,8 +146,12 @@ def test_groups_at_once_stay_whole(mode: str, alice: User, bob: User, charlie: U
         receivers = (bob, charlie)
         return [transfer(alice, receiver, "30.00", group=name) for receiver in receivers]
 
-    results = at_once([partial(submit, group(f"g{number}")) for number in range(6)])
-    posted = [r for r in results if isinstance(r, list) and all(o.error is None for o in r)]
+    results = at_once([partial(submit, Unit(group(f"g{number}"))) for number in range(6)])
+    posted = [
+        r
+        for r in results
+        if isinstance(r, UnitOutcome) and all(o.error is None for o in r.outcomes)
+    ]
     assert len(posted) == 1
     assert (amount_of(alice), amount_of(bob), amount_of(charlie)) == (4_000, 3_000, 3_000)
     assert_books_are_sound()
@@ -158,7 +163,8 @@ def test_many_small_debits_spend_exactly_what_is_there(
     fund(alice, "1.00")
 
     def spend() -> list[str]:
-        outcomes = [submit([transfer(alice, bob, "0.03")])[0] for _ in range(5)]
+        units = [Unit([transfer(alice, bob, "0.03")]) for _ in range(5)]
+        outcomes = [outcome for unit in units for outcome in submit(unit).outcomes]
         return [o.error.code if o.error is not None else "completed" for o in outcomes]
 
     told = Counter(word for words in at_once([spend] * 10) for word in words)  # type: ignore[union-attr] # no call raises

@@ -19,20 +19,26 @@ from users.models import User
 
 pytestmark = pytest.mark.django_db
 
+HELD = {"authorized_amount": 100, "expires_at": timezone.now()}
 BAD_TRANSACTIONS: dict[str, list[dict[str, Any]]] = {
     "transaction_amount_positive": [{"amount": 0}, {"amount": -1}],
     "transaction_type_known": [{"type": "gift"}],
     "transaction_status_known": [{"status": "maybe", "completed_at": None}],
     "transaction_completed_has_time": [
         {"completed_at": None},
-        {"status": "pending"},
-        {"status": "cancelled"},
+        {"status": "pending", **HELD},
+        {"status": "cancelled", **HELD},
     ],
     "transaction_failed_has_code": [
         {"status": "failed", "completed_at": None},
         {"failure_code": "insufficient_funds"},
     ],
     "transaction_reversal_names_original": [{"type": "reversal"}],
+    "transaction_pending_is_authorized": [
+        {"status": "pending", "completed_at": None},
+        {"status": "cancelled", "completed_at": None},
+    ],
+    "transaction_captures_no_more": [{"authorized_amount": 99}],
 }
 BY_OTHER_MEANS = {"transaction_two_balances", "idempotency_key_once"}
 
@@ -139,7 +145,7 @@ def test_failed_transaction_cannot_be_completed_later(alice: User, bob: User) ->
 
 def test_pending_transaction_can_be_completed(alice: User) -> None:
     fund(alice, "100.00")
-    pending = new_transaction(status=TransactionStatus.PENDING, completed_at=None)
+    pending = new_transaction(status=TransactionStatus.PENDING, completed_at=None, **HELD)
     done = {"status": TransactionStatus.COMPLETED, "completed_at": timezone.now()}
     assert Transaction.objects.filter(pk=pending.pk).update(**done) == 1
 

@@ -17,7 +17,7 @@ from transactions import errors
 from transactions.instructions import Idempotency
 from transactions.models import IdempotencyKey, Transaction
 from transactions.processor import post_directly
-from transactions.representation import answer_to
+from transactions.representation import answer_of_outcome
 from users.actors import Actor
 from users.models import User
 
@@ -31,8 +31,8 @@ def test_success_is_replayed_with_the_first_answer(alice: User, bob: User) -> No
     second = post_one(transfer(alice, bob, "1.00", idempotency=idempotency("k")))
     assert (first.replayed, second.replayed) == (False, True)
     assert second.transaction == first.transaction
-    assert answer_to(second) == answer_to(first)
-    assert json.loads(answer_to(second).body)["balance"]["amount"] == "9.00"
+    assert answer_of_outcome(second, SYSTEM) == answer_of_outcome(first, SYSTEM)
+    assert json.loads(answer_of_outcome(second, SYSTEM).body)["balance"]["amount"] == "9.00"
     assert amount_of(bob) == 300
     assert_books_are_sound()
 
@@ -43,8 +43,8 @@ def test_refusal_is_replayed_although_the_money_is_there_now(alice: User, bob: U
     second = post_one(transfer(alice, bob, "1.00", idempotency=idempotency("k")))
     assert type(second.error) is type(first.error) is errors.InsufficientFunds
     assert second.replayed
-    assert answer_to(second) == answer_to(first)
-    assert answer_to(second).status == 422
+    assert answer_of_outcome(second, SYSTEM) == answer_of_outcome(first, SYSTEM)
+    assert answer_of_outcome(second, SYSTEM).status == 422
     assert amount_of(bob) == 0
 
 
@@ -62,7 +62,7 @@ def test_key_twice_in_one_batch_posts_once(alice: User, bob: User) -> None:
     )
     assert [outcome.replayed for outcome in outcomes] == [False, True, True]
     assert len({outcome.transaction.pk for outcome in outcomes if outcome.transaction}) == 1
-    assert len({answer_to(outcome) for outcome in outcomes}) == 1
+    assert len({answer_of_outcome(outcome, SYSTEM) for outcome in outcomes}) == 1
     assert amount_of(bob) == 100
 
 

@@ -190,6 +190,8 @@ def test_3_pending_without_held_is_found_and_equal_ones_hold(alice: User, bob: U
     Transaction.objects.create(
         type=TransactionType.TRANSFER,
         status=TransactionStatus.PENDING,
+        authorized_amount=300,
+        expires_at=at,
         source=source,
         destination=destination,
         amount=300,

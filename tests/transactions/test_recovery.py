@@ -7,6 +7,7 @@ from django.db import connection
 
 from ledgerlink.errors import Unavailable
 from tests.books import (
+    SYSTEM,
     amount_of,
     assert_books_are_sound,
     deposit,
@@ -23,7 +24,7 @@ from transactions import errors
 from transactions.models import IdempotencyKey, Transaction
 from transactions.processor import post_directly
 from transactions.recovery import already_posted
-from transactions.representation import answer_to
+from transactions.representation import answer_of_outcome
 from transactions.signals import transactions_posted
 from users.models import User
 
@@ -55,7 +56,7 @@ def test_connection_lost_at_the_commit_posts_once(
     outcome = post_one(transfer(alice, bob, "1.00", idempotency=idempotency("k")))
     assert wire.cuts == 1
     assert (outcome.error, outcome.replayed) == (None, False)
-    assert answer_to(outcome).status == 201
+    assert answer_of_outcome(outcome, SYSTEM).status == 201
     assert (amount_of(alice), amount_of(bob)) == (900, 100)
     assert post_one(transfer(alice, bob, "1.00", idempotency=idempotency("k"))).replayed
     assert Transaction.objects.count() == 2
@@ -180,14 +181,14 @@ def test_what_was_posted_is_found_by_its_ids(alice: User, bob: User) -> None:
         assert type(again.error) is type(outcome.error)
         assert again.posted is not None
         assert again.posted.from_user == outcome.posted.from_user if outcome.posted else False
-        assert answer_to(again).status == answer_to(outcome).status
+        assert answer_of_outcome(again, SYSTEM).status == answer_of_outcome(outcome, SYSTEM).status
 
 
 def test_deposit_that_is_found_shows_the_receivers_balance(alice: User) -> None:
     asked = deposit(alice, "1.00")
     (outcome,) = post_directly([asked])
     again = already_posted([asked])[asked.id]
-    assert answer_to(again) == answer_to(outcome)
+    assert answer_of_outcome(again, SYSTEM) == answer_of_outcome(outcome, SYSTEM)
 
 
 @pytest.mark.parametrize("culprit", ["99.00", None])

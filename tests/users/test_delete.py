@@ -61,6 +61,8 @@ def pending(source: Balance, destination: Balance) -> Transaction:
     return Transaction.objects.create(
         type=TransactionType.TRANSFER,
         status=TransactionStatus.PENDING,
+        authorized_amount=500,
+        expires_at=timezone.now(),
         source=source,
         destination=destination,
         amount=500,

@@ -1,0 +1,187 @@
+"""What the posting engine works on: the locked balances of one batch, everything that was read
+under those locks, and what is about to be written."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import reduce
+from operator import or_
+from uuid import UUID
+
+from django.db.models import Q, Sum
+from django.utils import timezone
+
+from balances.accounts import Account, Entry, lock_accounts
+from balances.enums import AccountKey
+from ledgerlink.errors import LedgerError
+from transactions import errors
+from transactions.enums import TransactionStatus
+from transactions.instructions import (
+    Answer,
+    Idempotency,
+    Instruction,
+    Order,
+    Outcome,
+    Party,
+    Posted,
+    Unit,
+)
+from transactions.models import IdempotencyKey, Transaction
+from users.models import User
+
+KeyOfCaller = tuple[str, str]  # scope and idempotency key
+
+
+@dataclass(frozen=True, slots=True)
+class UsedKey:
+    """`outcome` is None for the key of a unit, of which only the answer is kept."""
+
+    fingerprint: str
+    answer: Answer | None
+    outcome: Outcome | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """An idempotency key that is used up by this batch."""
+
+    scope: str
+    idempotency: Idempotency
+    transaction_id: UUID | None
+    answer: Answer | None
+
+
+@dataclass(slots=True)
+class Book:
+    """`reversed_amounts` tells, in minor units, how much of each named transaction was undone."""
+
+    at: datetime
+    accounts: dict[AccountKey, Account]
+    accounts_by_id: dict[int, Account]
+    parties: dict[int, Party]
+    named: dict[UUID, Transaction]  # what settlements and reversals are about
+    reversed_amounts: dict[UUID, int]
+    used_keys: dict[KeyOfCaller, UsedKey]
+    new_keys: list[NewKey] = field(default_factory=list)
+    posted: list[Posted] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+
+    def bookmark(self, orders: Sequence[Order]) -> "Bookmark":
+        """Where `turn_back` shall return to, for all that `orders` can change."""
+        accounts = [self.accounts[key] for key in self._keys_of(orders) if key in self.accounts]
+        return Bookmark(
+            accounts=[(account, account.snapshot()) for account in accounts],
+            lengths=(len(self.posted), len(self.entries), len(self.new_keys)),
+            named=dict(self.named),
+            reversed_amounts=dict(self.reversed_amounts),
+            used_keys=dict(self.used_keys),
+        )
+
+    def turn_back(self, to: "Bookmark") -> None:
+        for account, snapshot in to.accounts:
+            account.restore(snapshot)
+        posted, entries, new_keys = to.lengths
+        del self.posted[posted:], self.entries[entries:], self.new_keys[new_keys:]
+        self.named = to.named
+        self.reversed_amounts = to.reversed_amounts
+        self.used_keys = to.used_keys
+
+    def _keys_of(self, orders: Sequence[Order]) -> set[AccountKey]:
+        keys: set[AccountKey] = set()
+        for order in orders:
+            if isinstance(order, Instruction):
+                keys |= {order.source_key, order.destination_key}
+            elif order.transaction_id in self.named:
+                named = self.named[order.transaction_id]
+                for pk in (named.source_id, named.destination_id):
+                    keys.add((self.accounts_by_id[pk].owner, named.currency))
+        return keys
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """The state of a book before a group; `lengths` are of posted, entries and new keys."""
+
+    accounts: list[tuple[Account, Account]]
+    lengths: tuple[int, int, int]
+    named: dict[UUID, Transaction]
+    reversed_amounts: dict[UUID, int]
+    used_keys: dict[KeyOfCaller, UsedKey]
+
+
+def open_book(units: Sequence[Unit]) -> Book:
+    """Lock every balance that the units touch, then read all that they will be judged by."""
+    orders = [order for unit in units for order in unit.orders]
+    ids = {o.transaction_id for o in orders if not isinstance(o, Instruction)}
+    keys = {
+        key
+        for o in orders
+        if isinstance(o, Instruction)
+        for key in (o.source_key, o.destination_key)
+    } | _keys_of_named(ids)
+    accounts = lock_accounts(keys)
+    # Everything read from here on was committed before the locks were granted, and whoever would
+    # change a transaction between these balances waits for us.
+    return Book(
+        at=timezone.now(),
+        accounts=accounts,
+        accounts_by_id={account.id: account for account in accounts.values()},
+        parties=_parties(orders, accounts.values()),
+        named=Transaction.objects.in_bulk(ids) if ids else {},
+        reversed_amounts=_reversed_amounts(ids) if ids else {},
+        used_keys=_used_keys(units),
+    )
+
+
+def _keys_of_named(ids: set[UUID]) -> set[AccountKey]:
+    """The balances of transactions that exist; a transaction never changes its balances."""
+    if not ids:
+        return set()
+    named = Transaction.objects.select_related("source", "destination").filter(pk__in=ids)
+    return {(b.owner, b.currency) for t in named for b in (t.source, t.destination)}
+
+
+def _parties(orders: Sequence[Order], accounts: Iterable[Account]) -> dict[int, Party]:
+    asked = {account.user_id for account in accounts} | {order.actor.user_id for order in orders}
+    ids = {user_id for user_id in asked if user_id is not None}
+    rows = User.objects.filter(pk__in=ids).values_list("pk", "username", "is_active", "deleted_at")
+    return {pk: Party(pk, name, active, deleted is not None) for pk, name, active, deleted in rows}
+
+
+def _reversed_amounts(ids: set[UUID]) -> dict[UUID, int]:
+    reversals = Transaction.objects.filter(reverses__in=ids, status=TransactionStatus.COMPLETED)
+    sums = reversals.values_list("reverses").annotate(Sum("amount"))
+    return {original: int(amount) for original, amount in sums}
+
+
+def _used_keys(units: Sequence[Unit]) -> dict[KeyOfCaller, UsedKey]:
+    asked: dict[str, list[str]] = {}
+    for unit in units:
+        for asking in (unit, *unit.orders):
+            if asking.idempotency is not None:
+                asked.setdefault(unit.scope, []).append(asking.idempotency.key)
+    if not asked:
+        return {}
+    wanted = reduce(or_, (Q(scope=scope, key__in=keys) for scope, keys in asked.items()))
+    kept = IdempotencyKey.objects.filter(wanted).select_related("transaction")
+    return {(k.scope, k.key): _used(k) for k in kept}
+
+
+def _used(kept: IdempotencyKey) -> UsedKey:
+    answer = None
+    if kept.answer is not None and kept.answer_status is not None:
+        answer = Answer(kept.answer_status, kept.answer)
+    outcome = None
+    if kept.transaction is not None:
+        error = _error_of(kept.transaction, answer)
+        outcome = Outcome(kept.transaction, error=error, answer=answer, replayed=True)
+    return UsedKey(kept.fingerprint, answer, outcome)
+
+
+def _error_of(transaction: Transaction, answer: Answer | None) -> LedgerError | None:
+    """That it was refused. A refused capture or reversal is about a transaction that did not
+    fail."""
+    refused = answer is not None and answer.status >= 400
+    return errors.refusal_of(transaction.failure_code) or (
+        errors.RefusedBefore() if refused else None
+    )

@@ -1,0 +1,122 @@
+"""Turning validated bodies into orders for the posting engine, and who may give which."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
+
+from balances.enums import House, Owner
+from balances.fields import amount_in
+from transactions.enums import TransactionType
+from transactions.errors import FundingNotAllowed
+from transactions.instructions import Idempotency, Instruction, Reversal, Settlement
+from transactions.models import Transaction
+from users.actors import Actor
+from users.permissions import caller, subject_id
+from users.roles import Capability
+
+PENDING_SECONDS = 7 * 24 * 3600  # unless `expires_in` says otherwise
+
+
+def movement(
+    request: Request,
+    kind: TransactionType,
+    body: dict[str, Any],
+    idempotency: Idempotency | None,
+    group: str | None = None,
+) -> Instruction:
+    """A transfer, deposit or withdrawal. Raises PermissionDenied for another user's money, and
+    FundingNotAllowed for one's own while self-service is off."""
+    source, destination = _sides(request, kind, body)
+    expires_at = None
+    if body["pending"]:
+        lasting = timedelta(seconds=body.get("expires_in", PENDING_SECONDS))
+        expires_at = timezone.now() + lasting
+    return Instruction(
+        type=kind,
+        source=source,
+        destination=destination,
+        amount=body["amount"],
+        currency=body["currency"],
+        actor=Actor.of(caller(request)),
+        description=body["description"],
+        reference=body["reference"],
+        metadata=body["metadata"],
+        expected_version=body["expected_version"],
+        min_balance_after=body["min_balance_after"],
+        expires_at=expires_at,
+        idempotency=idempotency,
+        group=group,
+    )
+
+
+def _sides(request: Request, kind: TransactionType, body: dict[str, Any]) -> tuple[Owner, Owner]:
+    if kind == TransactionType.TRANSFER:
+        payer = subject_id(request, body.get("from_user_id"), Capability.MOVE_ANY_MONEY)
+        return payer, body["to_user_id"]
+    owner = subject_id(request, body.get("user_id"), Capability.MOVE_ANY_MONEY)
+    if not settings.SELF_SERVICE_FUNDING and not _may_move_any(request):
+        raise FundingNotAllowed("Ask finance to deposit or withdraw for you.")
+    deposits = kind == TransactionType.DEPOSIT
+    return (House.EXTERNAL, owner) if deposits else (owner, House.EXTERNAL)
+
+
+def capture(
+    request: Request, pending: Transaction, amount: str | None, idempotency: Idempotency | None
+) -> Settlement:
+    """`amount` is of the transaction's currency, None for all of it. Raises PermissionDenied, or a
+    ValidationError of the amount."""
+    minor = None if amount is None else amount_in(pending.currency, amount)
+    return _settlement(request, pending, minor, idempotency)
+
+
+def cancellation(
+    request: Request, pending: Transaction, idempotency: Idempotency | None
+) -> Settlement:
+    """Raises PermissionDenied."""
+    return _settlement(request, pending, 0, idempotency)
+
+
+def _settlement(
+    request: Request, pending: Transaction, minor: int | None, idempotency: Idempotency | None
+) -> Settlement:
+    """Both parties of a transfer may settle it; of what involves a house account, whoever asked
+    for it; and staff in any case."""
+    own = pending.type == TransactionType.TRANSFER or pending.requested_by_id == request.user.pk
+    if not own and not _may_move_any(request):
+        raise PermissionDenied
+    order = Settlement(
+        transaction_id=pending.pk, capture_amount=minor, actor=Actor.of(caller(request))
+    )
+    return order if idempotency is None else replace(order, idempotency=idempotency)
+
+
+def reversal(
+    request: Request,
+    original: Transaction,
+    body: dict[str, Any],
+    idempotency: Idempotency | None,
+) -> Reversal:
+    """Whoever received a transfer may give it back; staff may reverse anything, and overdraw for
+    it. Raises PermissionDenied, or a ValidationError of the amount."""
+    received = original.destination.user_id == request.user.pk
+    gives_back = received and original.type == TransactionType.TRANSFER
+    if not _may_move_any(request) and (body["allow_overdraft"] or not gives_back):
+        raise PermissionDenied
+    amount = body["amount"]
+    return Reversal(
+        transaction_id=original.pk,
+        amount=None if amount is None else amount_in(original.currency, amount),
+        reason=body["reason"],
+        allow_overdraft=body["allow_overdraft"],
+        actor=Actor.of(caller(request)),
+        idempotency=idempotency,
+    )
+
+
+def _may_move_any(request: Request) -> bool:
+    return caller(request).can(Capability.MOVE_ANY_MONEY)

@@ -1,0 +1,93 @@
+"""Why an order may not be carried out: rules over locked accounts. Nothing changes here."""
+
+from datetime import datetime
+
+from balances.accounts import Account
+from balances.money import MAX_BALANCE, format_amount
+from ledgerlink.errors import LedgerError
+from transactions import errors
+from transactions.enums import TransactionStatus, TransactionType
+from transactions.instructions import Instruction
+from transactions.models import Transaction
+
+
+def refusal_of_movement(
+    instruction: Instruction, source: Account, destination: Account
+) -> errors.PostingRefused | None:
+    """Why this money may not move (or be held) now, or None."""
+    amount = instruction.amount
+    expected = instruction.expected_version
+    if expected is not None and expected != source.version:
+        return errors.VersionConflict(
+            f"The balance has version {source.version}, not {expected}.",
+            current_version=source.version,
+        )
+    standing = refusal_of_status(source, destination)
+    if standing is not None:
+        return standing
+    if source.house is None and amount > source.available and not instruction.allow_overdraft:
+        return errors.InsufficientFunds(
+            f"{format_amount(amount, source.currency)} {source.currency} is more than is available."
+        )
+    least = instruction.min_balance_after
+    if least is not None and source.amount - source.held - amount < least:
+        kept = format_amount(least, source.currency)
+        return errors.MinimumNotKept(f"Less than {kept} {source.currency} would be left.")
+    return refusal_of_size(amount, source, destination)
+
+
+def refusal_of_status(source: Account, destination: Account) -> errors.PostingRefused | None:
+    if not source.may_send:
+        return errors.BalanceFrozen("No money may leave the paying balance.")
+    if not destination.may_receive:
+        return errors.BalanceFrozen("The receiving balance is frozen.")
+    return None
+
+
+def refusal_of_size(
+    amount: int, source: Account, destination: Account
+) -> errors.PostingRefused | None:
+    """What would not fit into a BIGINT, held amounts included."""
+    largest = max(
+        abs(source.amount - source.held - amount), source.held + amount, destination.amount + amount
+    )
+    if largest > MAX_BALANCE:
+        return errors.BalanceLimitExceeded("A balance can't hold that much.")
+    return None
+
+
+def refusal_of_settlement(
+    pending: Transaction,
+    capture_amount: int,
+    source: Account,
+    destination: Account,
+    at: datetime,
+) -> LedgerError | None:
+    """Why a pending transaction may not be captured, or cancelled (amount 0), or None."""
+    if pending.status != TransactionStatus.PENDING:
+        return errors.NotPending(f"The transaction is {pending.status}.")
+    if capture_amount == 0:
+        return None
+    if pending.expires_at is not None and pending.expires_at <= at:
+        return errors.PendingExpired("It expired before it was captured. The hold is released.")
+    if capture_amount > pending.amount:
+        held = format_amount(pending.amount, pending.currency)
+        return errors.CaptureTooLarge(f"Only {held} {pending.currency} were held.")
+    return refusal_of_status(source, destination) or refusal_of_size(0, source, destination)
+
+
+def refusal_of_reversal(original: Transaction, amount: int, left: int) -> LedgerError | None:
+    """Why this part of a transaction can't be undone, whoever has the money now, or None.
+    `left` is what was not yet reversed, in minor units."""
+    if original.type == TransactionType.REVERSAL:
+        return errors.NotReversible("A reversal is not reversed; make a new transaction.")
+    if original.status != TransactionStatus.COMPLETED:
+        return errors.NotReversible(
+            f"The transaction is {original.status}; only completed ones can be reversed."
+        )
+    if amount > left or left == 0:
+        rest = format_amount(left, original.currency)
+        return errors.ReversalTooLarge(
+            f"{rest} {original.currency} are left of it.", remaining=rest
+        )
+    return None
