@@ -21,7 +21,7 @@ MAY_IMPORT = {
 MAY_IMPORT_ANYTHING = {"ledgerlink/urls.py", "ledgerlink/wsgi.py"}
 
 MONEY_MOVERS = {"lock_accounts", "save_accounts"}
-MAY_MOVE_MONEY = {"transactions/posting.py", "balances/accounts.py"}
+MAY_MOVE_MONEY = {"transactions/book.py", "transactions/posting.py", "balances/accounts.py"}
 
 JUNK_DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc", "tools", "shared"}
 
