@@ -20,7 +20,7 @@ CAD CDF CHE CHF CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD 
 GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL
 MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK
 PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS
-TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XCD YER ZAR ZMW ZWG
+TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG
 """
 
 ISO_4217: dict[str, int] = {
@@ -41,7 +41,7 @@ def parse_extra_currencies(extra: list[str]) -> dict[str, int]:
     for item in extra:
         code, _, digits = item.strip().partition(":")
         named = code.isascii() and code.isalnum() and code.isupper() and 3 <= len(code) <= 8
-        if not named or not digits.isdigit() or int(digits) > MAX_EXPONENT:
+        if not named or not (digits.isascii() and digits.isdigit()) or int(digits) > MAX_EXPONENT:
             raise ImproperlyConfigured(
                 f"EXTRA_CURRENCIES holds {item!r}; write CODE:DECIMALS with 3 to 8 capitals "
                 f"and at most {MAX_EXPONENT} decimals, such as BTC:8."
