@@ -10,6 +10,7 @@ import pytest
 from django.core.cache import cache
 from django.db import connections
 from django.test import TransactionTestCase
+from pytest_django import Settings
 
 from balances.cache import balance_cache
 from tests import triggers
@@ -51,7 +52,7 @@ def flush_passes_append_only_triggers() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_remembered(settings: Any) -> None:
+def nothing_remembered(settings: Settings) -> None:
     """No test sees what another left in a cache, and money is posted in the calling thread (see
     `queued`), since the poster's connection can't see a test's own transaction."""
     settings.POSTING_MODE = "direct"
@@ -61,7 +62,7 @@ def nothing_remembered(settings: Any) -> None:
 
 
 @pytest.fixture
-def queued(settings: Any, transactional_db: None) -> Iterator[Processor]:
+def queued(settings: Settings, transactional_db: None) -> Iterator[Processor]:
     """A poster thread of this test's own: `submit` goes through the queue."""
     settings.POSTING_MODE = "queued"
     processor.cache_clear()
