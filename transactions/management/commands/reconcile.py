@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from balances.reconciliation import Proof
+from ledgerlink.patience import without_read_timeout
 from ledgerlink.timestamps import rfc3339
 from transactions.progress import progress
 from transactions.reconciliation import PROOFS, reconcile
@@ -26,7 +27,10 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         at = timezone.now()
-        with progress(self.stdout, "Proving", len(PROOFS), hidden=options["json"]) as shown:
+        with (
+            without_read_timeout(),
+            progress(self.stdout, "Proving", len(PROOFS), hidden=options["json"]) as shown,
+        ):
             try:
                 proofs = reconcile(lambda proof: shown.advance(proof.number, proof.invariant))
             except DatabaseError as error:
