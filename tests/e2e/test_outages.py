@@ -52,6 +52,7 @@ def env(mariadb: MariaDB, redis: Redis) -> Iterator[Mapping[str, str]]:
 def readiness(server: LedgerServer) -> tuple[int, str]:
     with client(server.url) as http:
         answer = http.get("health/ready")
+    print(answer.text)  # shown when a test waits in vain
     return answer.status_code, str(answer.json()["status"])
 
 
