@@ -17,8 +17,14 @@ from transactions.instructions import Idempotency, Instruction, Reversal, Settle
 from transactions.models import Transaction
 from users.actors import Actor
 from users.permissions import caller, subject_id
-from users.roles import Capability
+from users.roles import Capability, Scope
+from users.scopes import require_scope
 
+SCOPE_OF = {
+    TransactionType.TRANSFER: Scope.TRANSFER,
+    TransactionType.DEPOSIT: Scope.DEPOSIT,
+    TransactionType.WITHDRAWAL: Scope.WITHDRAW,
+}
 PENDING_SECONDS = 7 * 24 * 3600  # unless `expires_in` says otherwise
 
 
@@ -29,8 +35,10 @@ def movement(
     idempotency: Idempotency | None,
     group: str | None = None,
 ) -> Instruction:
-    """A transfer, deposit or withdrawal. Raises PermissionDenied for another user's money, and
-    FundingNotAllowed for one's own while self-service is off."""
+    """A transfer, deposit or withdrawal. Raises ScopeMissing for an API key without the scope,
+    PermissionDenied for another user's money, and FundingNotAllowed for one's own while
+    self-service is off."""
+    require_scope(caller(request), SCOPE_OF[kind])
     source, destination = _sides(request, kind, body)
     expires_at = None
     if body["pending"]:
