@@ -94,7 +94,10 @@ def _settlement(
 ) -> Settlement:
     """Both parties of a transfer may settle it; of what involves a house account, whoever asked
     for it; and staff in any case."""
-    own = pending.type == TransactionType.TRANSFER or pending.requested_by_id == request.user.pk
+    user_id = request.user.pk
+    is_party = user_id in {pending.source.user_id, pending.destination.user_id}
+    is_transfer = pending.type == TransactionType.TRANSFER
+    own = (is_transfer and is_party) or pending.requested_by_id == user_id
     if not own and not _may_move_any(request):
         raise PermissionDenied
     order = Settlement(
