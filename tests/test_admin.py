@@ -15,8 +15,9 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 from audit.models import AuditLog
 from balances.models import Balance, BalanceHistory
 from ledgerlink.admin import CappedPaginator
-from tests.books import balance_of, fund, idempotency, make_user, post_one, transfer
-from transactions.models import IdempotencyKey, Transaction
+from tests.books import SYSTEM, balance_of, fund, idempotency, make_user, post_one, transfer
+from transactions.limits import set_limit
+from transactions.models import IdempotencyKey, Transaction, TransactionLimit
 from users.models import User
 from users.roles import Role
 
@@ -48,6 +49,7 @@ MODELS: dict[Any, Pages] = {
     BalanceHistory: BOOKS,
     Transaction: BOOKS,
     IdempotencyKey: BOOKS,
+    TransactionLimit: BOOKS,
     AuditLog: BOOKS,
 }
 WALK = [
@@ -76,7 +78,12 @@ def books(alice: User, bob: User) -> Transaction:
     key = idempotency("invoice-7")
     made = post_one(transfer(alice, bob, "12.50", reference="INV-7", idempotency=key)).transaction
     assert made is not None
+    limit(alice)
     return made
+
+
+def limit(user: User) -> None:
+    set_limit(subject=user, currency="USD", per_transaction=9_999, per_day=None, by=SYSTEM)
 
 
 def address(model: Any, page: str) -> str:
@@ -208,6 +215,7 @@ def test_list_of_fifty_rows_costs_as_many_queries_as_one_of_five(
     def grow(start: int, end: int) -> None:
         for number in range(start, end):
             other = make_user(f"user-{number}")
+            limit(other)
             post_one(transfer(alice, other, "1.00", idempotency=idempotency(f"key-{number}")))
 
     grow(0, 5)
