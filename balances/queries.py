@@ -1,14 +1,10 @@
-"""Reading balances and their history."""
-
-from collections.abc import Sequence
-from datetime import datetime
-from uuid import UUID
+"""Reading balances."""
 
 from django.db.models import QuerySet
 
 from balances.cache import balance_cache
 from balances.cache import value_of as cached_form
-from balances.models import Balance, BalanceHistory
+from balances.models import Balance
 
 
 def balances_of(user_id: int) -> QuerySet[Balance]:
@@ -26,25 +22,3 @@ def shown_balances(user_id: int) -> dict[str, str]:
     balances = list(balances_of(user_id).filter(version__gt=0))
     balance_cache().fill(user_id, cached.generation, balances)
     return {balance.currency: cached_form(balance) for balance in balances}
-
-
-def entry_streams(
-    balances: Sequence[Balance],
-    *,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    transaction_id: UUID | None = None,
-) -> list[QuerySet[BalanceHistory]]:
-    """The entries of each balance, to be merged by `ledgerlink.pagination`; `since` is included,
-    `until` is not."""
-    streams = []
-    for balance in balances:
-        entries = BalanceHistory.objects.filter(balance=balance)
-        if since is not None:
-            entries = entries.filter(created_at__gte=since)
-        if until is not None:
-            entries = entries.filter(created_at__lt=until)
-        if transaction_id is not None:
-            entries = entries.filter(transaction_id=transaction_id)
-        streams.append(entries)
-    return streams

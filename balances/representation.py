@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from balances.models import BalanceHistory
 from balances.money import format_amount
+from balances.point_in_time import PastBalance
 from ledgerlink.timestamps import rfc3339
 
 
@@ -33,6 +34,15 @@ def represent_balance(balance: ShownBalance) -> dict[str, Any]:
         "version": balance.version,
         "status": str(balance.status),
         "updated_at": rfc3339(updated_at),
+    }
+
+
+def represent_past_balance(balance: PastBalance, at: datetime) -> dict[str, Any]:
+    return {
+        "currency": balance.currency,
+        "amount": format_amount(balance.amount, balance.currency),
+        "entry_version": balance.entry_version,
+        "at": rfc3339(at),
     }
 
 

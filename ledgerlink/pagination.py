@@ -24,6 +24,7 @@ Row = TypeVar("Row", bound=Model)
 
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
+CURSOR_HINT = "Follow the `next` and `previous` links as they are."
 
 
 class InvalidCursor(InvalidInput):
@@ -52,9 +53,9 @@ class Cursor:
         try:
             plain = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True).decode()
         except (binascii.Error, ValueError) as error:
-            raise InvalidCursor("Follow the `next` and `previous` links as they are.") from error
+            raise InvalidCursor(CURSOR_HINT) from error
         if plain[:1] not in {"+", "-"}:
-            raise InvalidCursor("Follow the `next` and `previous` links as they are.")
+            raise InvalidCursor(CURSOR_HINT)
         return cls(key=plain[1:], backwards=plain[0] == "-")
 
 
@@ -72,8 +73,7 @@ def paginate(
 
     Raises InvalidCursor or InvalidPageSize (400).
     """
-    text = request.query_params.get("cursor")
-    cursor = Cursor.decode(text) if text is not None else None
+    cursor = cursor_of(request)
     size = page_size(request)
     rows = _read(streams, cursor, size + 1)
     more = len(rows) > size
@@ -83,13 +83,29 @@ def paginate(
         rows.reverse()
     has_older = more if not backwards else bool(rows)
     has_newer = more if backwards else cursor is not None and bool(rows)
+    return page_response(
+        request,
+        [represent(row) for row in rows],
+        older=Cursor(str(rows[-1].pk)) if has_older else None,
+        newer=Cursor(str(rows[0].pk), backwards=True) if has_newer else None,
+    )
+
+
+def cursor_of(request: Request) -> Cursor | None:
+    """The `cursor` of the query string. Raises InvalidCursor."""
+    text = request.query_params.get("cursor")
+    return Cursor.decode(text) if text is not None else None
+
+
+def page_response(
+    request: Request, results: list[dict[str, Any]], *, older: Cursor | None, newer: Cursor | None
+) -> Response:
+    """A page in the shape that all lists have, with links that keep the filters."""
     return Response(
         {
-            "next": _link(request, Cursor(str(rows[-1].pk))) if has_older else None,
-            "previous": _link(request, Cursor(str(rows[0].pk), backwards=True))
-            if has_newer
-            else None,
-            "results": [represent(row) for row in rows],
+            "next": _link(request, older) if older else None,
+            "previous": _link(request, newer) if newer else None,
+            "results": results,
         }
     )
 
@@ -116,7 +132,7 @@ def _key(stream: QuerySet[Row], cursor: Cursor) -> Any:
     try:
         return stream.model._meta.pk.to_python(cursor.key)
     except DjangoValidationError as error:
-        raise InvalidCursor("Follow the `next` and `previous` links as they are.") from error
+        raise InvalidCursor(CURSOR_HINT) from error
 
 
 def _link(request: Request, cursor: Cursor) -> str:

@@ -7,8 +7,10 @@ from typing import Any
 
 from django.contrib.auth.hashers import make_password
 from django.db.models import F, Sum
+from django.utils import timezone
 
-from balances.enums import House, Owner
+from balances.accounts import Account
+from balances.enums import BalanceStatus, House, Owner
 from balances.models import Balance, BalanceHistory
 from balances.money import parse_amount
 from transactions.enums import TransactionStatus, TransactionType
@@ -123,6 +125,24 @@ def amount_of(owner: User | House, currency: str = "USD") -> int:
     owned = {"house": owner} if isinstance(owner, House) else {"user": owner}
     row = Balance.objects.filter(currency=currency, **owned).values_list("amount", flat=True)
     return next(iter(row), 0)
+
+
+def an_account(**fields: Any) -> Account:
+    """One in memory, of a user with id 7."""
+    usual = {
+        "id": 1,
+        "user_id": 7,
+        "house": None,
+        "currency": "USD",
+        "amount": 1_000,
+        "held": 300,
+        "overdraft_limit": 50,
+        "version": 9,
+        "entry_count": 4,
+        "status": BalanceStatus.ACTIVE,
+        "updated_at": timezone.now(),
+    }
+    return Account(**{**usual, **fields})
 
 
 def assert_books_are_sound() -> None:

@@ -8,7 +8,7 @@ what the line says: whoever repeats an import, or resumes one, moves nothing twi
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO
 
@@ -18,50 +18,15 @@ from balances.enums import House, Owner
 from ledgerlink.errors import LedgerError
 from transactions.csv_lines import ImportRefused, Line, read_lines
 from transactions.import_rows import Movement, Name, Row, RowReader
-from transactions.instructions import Idempotency, Instruction, Outcome
+from transactions.import_tally import Problem, Tally
+from transactions.instructions import Idempotency, Instruction
 from transactions.models import IdempotencyKey
 from transactions.processor import post_directly
 from users.actors import Actor
 from users.bulk import create_users, ids_of
 
 MAX_REMEMBERED_USERS = 100_000
-SHOWN_PROBLEMS = 20
 CREATE_ATTEMPTS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    line: int
-    reason: str
-
-    def __str__(self) -> str:
-        return f"line {self.line}: {self.reason}"
-
-
-@dataclass(slots=True)
-class Problems:
-    """How many lines are bad, and the first of them."""
-
-    count: int = 0
-    first: list[Problem] = field(default_factory=list)
-
-    def add(self, problem: Problem) -> None:
-        self.count += 1
-        if len(self.first) < SHOWN_PROBLEMS:
-            self.first.append(problem)
-
-
-@dataclass(slots=True)
-class Tally:
-    """What became of the rows; `openings` and `users` were made on their behalf."""
-
-    rows: int = 0
-    posted: int = 0
-    failed: int = 0  # refused by the engine, and kept as failed transactions
-    already_there: int = 0
-    openings: int = 0
-    users: int = 0
-    problems: Problems = field(default_factory=Problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,18 +180,19 @@ class Import:
         if creates_users:
             tally.users += self._make_users(names)
         known = self._known(names)
-        asked: list[tuple[_Numbered, Instruction]] = []
+        asked: list[tuple[int, bool, Instruction]] = []  # line, whether it opens
         for row in fresh:
             if any(name.lower() not in known for name in row.row.people):
                 tally.problems.add(Problem(row.line, "it mentions a user that is not there"))
                 continue
             if row.row.opening is not None:
-                asked.append((row, self._opening(row.row.opening, known)))
-            asked.append((row, self._instruction(row.row.movement, row.key, known)))
+                asked.append((row.line, True, self._opening(row.row.opening, known)))
+            movement = self._instruction(row.row.movement, row.key, known)
+            asked.append((row.line, False, movement))
         if asked:
-            outcomes = post_directly([instruction for _, instruction in asked])
-            for (row, instruction), outcome in zip(asked, outcomes, strict=True):
-                _count(tally, row, instruction, outcome)
+            outcomes = post_directly([instruction for _, _, instruction in asked])
+            for (line, opens, _), outcome in zip(asked, outcomes, strict=True):
+                tally.count(line, outcome, opens=opens)
 
     def _opening(self, movement: Movement, known: dict[str, int]) -> Instruction:
         """Its key is the person's, not the line's: nobody is given a second one, whichever line
@@ -251,18 +217,3 @@ class Import:
 
 def _owner(name: Name, known: dict[str, int]) -> Owner:
     return name if isinstance(name, House) else known[name.lower()]
-
-
-def _count(tally: Tally, row: _Numbered, instruction: Instruction, outcome: Outcome) -> None:
-    main = instruction.idempotency is not None and instruction.idempotency.key == row.key
-    if outcome.transaction is None:
-        assert outcome.error is not None
-        tally.problems.add(Problem(row.line, outcome.error.detail))
-    elif not main:
-        tally.openings += 0 if outcome.replayed else 1
-    elif outcome.replayed:
-        tally.already_there += 1
-    elif outcome.error is not None:
-        tally.failed += 1
-    else:
-        tally.posted += 1

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from balances.models import BalanceHistory
 from tests.api.client import HISTORY, Api, assert_problem, body_of, wire_time
 from tests.books import fund, post_one, transfer, withdrawal
+from tests.clock import Clock
 from users.models import User
 
 
@@ -137,3 +138,51 @@ def test_history_queries_do_not_grow_with_the_page(alice: User, as_alice: Api) -
     for _ in range(20):
         fund(alice, "1.00")
     assert count() == before
+
+
+def test_history_of_a_period_is_paged_both_ways(
+    alice: User, bob: User, as_alice: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch, alice.created_at)
+    for day in range(1, 21):
+        clock.set(f"2026-10-{day:02} 12:00")
+        fund(alice, "1", "JPY" if day % 3 == 0 else "USD")
+    period = {"from_": "2026-10-05T12:00:00Z", "to": "2026-10-17T12:00:00Z"}
+    whole = body_of(as_alice.get(HISTORY, **period))["results"]
+    assert [row["created_at"][8:10] for row in whole] == [f"{day:02}" for day in range(16, 4, -1)]
+    page = body_of(as_alice.get(HISTORY, **period, page_size=5))
+    pages = [page]
+    while page["next"]:
+        page = body_of(as_alice.get(page["next"]))
+        pages.append(page)
+    assert [row for page in pages for row in page["results"]] == whole
+    for earlier in pages[-2::-1]:
+        page = body_of(as_alice.get(page["previous"]))
+        assert page["results"] == earlier["results"]
+    assert page["previous"] is None
+
+
+@pytest.mark.parametrize(
+    "period",
+    [
+        {"from_": "9999-12-31T23:59:59.999999Z"},
+        {"to": "0001-01-01T00:00:00Z"},
+        {"from_": "2026-10-02T00:00:00Z", "to": "2026-10-01T00:00:00Z"},
+    ],
+    ids=str,
+)
+def test_history_of_a_period_without_entries_is_empty(
+    period: dict[str, str], moved: None, as_alice: Api
+) -> None:
+    assert body_of(as_alice.get(HISTORY, **period)) == {
+        "next": None,
+        "previous": None,
+        "results": [],
+    }
+
+
+def test_history_of_one_transaction_of_a_period(moved: None, alice: User, as_alice: Api) -> None:
+    sent = wire_entries(alice, ALICES)[2]
+    query = {"transaction_id": sent["transaction_id"]}
+    for bound, found in (({"from_": sent["created_at"]}, [sent]), ({"to": sent["created_at"]}, [])):
+        assert body_of(as_alice.get(HISTORY, **query, **bound))["results"] == found

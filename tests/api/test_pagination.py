@@ -143,6 +143,11 @@ def encoded(text: str) -> str:
         encoded("+1 OR 1=1"),
         encoded("+-1.5"),
         encoded("+1e9"),
+        encoded("+USD"),
+        encoded("+USD:"),
+        encoded("+USD:-1"),
+        encoded("+USD:1,"),
+        encoded("+USD:" + "9" * 19),
         encoded("+\x00"),
         "A" * 5000,
     ],
@@ -155,7 +160,7 @@ def test_invalid_cursor_is_refused(path: str, cursor: str, alice: User, as_alice
 
 def test_cursor_beyond_every_key_starts_at_the_newest(alice: User, as_alice: Api) -> None:
     fund(alice, "1.00")
-    page = first_page(as_alice, HISTORY, cursor=encoded("+" + "9" * 40))
+    page = first_page(as_alice, HISTORY, cursor=encoded("+USD:" + "9" * 18))
     assert len(ids(page)) == 1
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -13,10 +12,10 @@ from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from balances.accounts import Account, ConcurrentUpdate, lock_accounts, save_accounts
-from balances.enums import AccountKey, BalanceStatus, House
+from balances.enums import AccountKey, House
 from balances.models import Balance
 from balances.money import MAX_BALANCE
-from tests.books import balance_of, fund, make_user
+from tests.books import an_account, balance_of, fund, make_user
 from users.models import User
 
 pytestmark = pytest.mark.django_db
@@ -110,23 +109,6 @@ def test_one_stale_account_among_many_saves_none(alice: User, bob: User) -> None
     with pytest.raises(ConcurrentUpdate), atomic():
         save_accounts(accounts, timezone.now())
     assert (balance_of(alice).amount, balance_of(bob).amount) == (1_000, 1_100)
-
-
-def an_account(**fields: Any) -> Account:
-    usual = {
-        "id": 1,
-        "user_id": 7,
-        "house": None,
-        "currency": "USD",
-        "amount": 1_000,
-        "held": 300,
-        "overdraft_limit": 50,
-        "version": 9,
-        "entry_count": 4,
-        "status": BalanceStatus.ACTIVE,
-        "updated_at": timezone.now(),
-    }
-    return Account(**{**usual, **fields})
 
 
 def test_posting_to_an_account_counts_versions_and_entries_apart() -> None:

@@ -1,17 +1,20 @@
 """manage.py backfill_balance_history: what was lost comes back as it was."""
 
 import signal
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
 
 from balances.enums import House
 from balances.models import Balance, BalanceHistory
 from tests import triggers
 from tests.books import (
+    SYSTEM,
     assert_books_are_sound,
     balance_of,
     deposit,
@@ -21,6 +24,7 @@ from tests.books import (
     withdrawal,
 )
 from transactions import backfill
+from transactions.instructions import Reversal, Settlement
 from transactions.models import Transaction
 from transactions.processor import post_directly
 from users.models import User
@@ -122,6 +126,27 @@ def test_nothing_is_written_without_apply(books: list[Entry], alice: User) -> No
     assert lines[2].startswith("entry 3: 90.00 to 92.50 (2.50), transaction ")
     assert "2 entries would be written: run it again with --apply." in out
     assert history() == before
+
+
+def test_captured_and_reversed_transactions_come_back(alice: User, bob: User) -> None:
+    """What was captured counts from its completion, later than what was made after it."""
+    held = transfer(alice, bob, "10.00", expires_at=timezone.now() + timedelta(days=1))
+    fund(alice, "100.00")
+    post_directly([held])
+    post_one(transfer(alice, bob, "1.00"))
+    post_directly(
+        [
+            Settlement(transaction_id=held.id, capture_amount=400, actor=SYSTEM),
+            Reversal(transaction_id=held.id, amount=150, reason="too much", actor=SYSTEM),
+        ]
+    )
+    before = history()
+    lose(pk__gt=0)
+
+    run(apply=True)
+
+    assert history() == before
+    assert_books_are_sound()
 
 
 def test_second_run_writes_nothing(books: list[Entry], alice: User) -> None:

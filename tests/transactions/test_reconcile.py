@@ -3,17 +3,20 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
 
 from balances.enums import House
 from balances.models import Balance, BalanceHistory
 from tests import triggers
 from tests.books import (
+    SYSTEM,
     balance_of,
     deposit,
     fund,
@@ -24,7 +27,7 @@ from tests.books import (
 )
 from tests.concurrency import in_background
 from transactions.enums import TransactionStatus, TransactionType
-from transactions.instructions import Instruction
+from transactions.instructions import Instruction, Reversal, Settlement
 from transactions.models import Transaction
 from transactions.processor import post_directly
 from transactions.reconciliation import reconcile
@@ -87,6 +90,25 @@ def test_good_books_hold_and_everything_is_counted() -> None:
 
     assert broken() == {}
     assert checked == {1: 2, 2: 5, 3: 5, 4: 3, 5: 8, 6: 5, 7: 0}
+
+
+def test_books_with_holds_captures_and_reversals_hold(alice: User, bob: User) -> None:
+    fund(alice, "100.00")
+    tomorrow = timezone.now() + timedelta(days=1)
+    held = [transfer(alice, bob, "10.00", expires_at=tomorrow) for _ in range(3)]
+    post_directly(held)
+    post_directly(
+        [
+            Settlement(transaction_id=held[0].id, capture_amount=400, actor=SYSTEM),
+            Settlement(transaction_id=held[1].id, capture_amount=0, actor=SYSTEM),
+            Reversal(transaction_id=held[0].id, amount=150, reason="half", actor=SYSTEM),
+            Reversal(transaction_id=held[0].id, amount=None, reason="the rest", actor=SYSTEM),
+        ]
+    )
+
+    assert (balance_of(alice).amount, balance_of(alice).held) == (10_000, 1_000)
+    assert broken() == {}
+    assert report()["invariants"][6]["checked"] == 2
 
 
 @pytest.mark.usefixtures("books")

@@ -15,7 +15,8 @@ from django.db import Error as DatabaseError
 from ledgerlink.errors import LedgerError
 from transactions.csv_lines import open_csv
 from transactions.import_rows import LedgerReader, RowReader
-from transactions.importing import Import, Problems, Tally
+from transactions.import_tally import Problems, Tally
+from transactions.importing import Import
 from transactions.paysim import PaySimReader
 from transactions.progress import INTERRUPTED, progress, stop_on_signal
 from users.actors import Actor

@@ -1,0 +1,183 @@
+"""The rules of the balance cache, for the one in the process and the one in Redis alike."""
+
+import json
+from collections.abc import Sequence
+
+import pytest
+
+from balances.accounts import Account
+from balances.cache import FENCE, BalanceCache, value_of
+from tests.books import an_account
+
+USER = 7
+
+
+def account(version: int, currency: str = "USD", user_id: int = USER) -> Account:
+    """Each version has an amount of its own."""
+    return an_account(
+        user_id=user_id, currency=currency, version=version, amount=version * 100, held=0
+    )
+
+
+def fill(cache: BalanceCache, *accounts: Account, user_id: int = USER) -> None:
+    """Read and miss, go to the database, and put what stood there."""
+    cache.fill(user_id, cache.read(user_id).generation, accounts)
+
+
+def seen(cache: BalanceCache, user_id: int = USER) -> dict[str, int] | None:
+    """The version of each currency; None on a miss."""
+    balances = cache.read(user_id).balances
+    if balances is None:
+        return None
+    return {currency: json.loads(value)["version"] for currency, value in balances.items()}
+
+
+def test_nothing_is_known_at_first(any_cache: BalanceCache) -> None:
+    cached = any_cache.read(USER)
+    assert cached.balances is None
+    assert cached.generation
+
+
+def test_what_was_filled_is_read(any_cache: BalanceCache) -> None:
+    held = [account(3), account(5, "EUR")]
+    fill(any_cache, *held)
+    assert any_cache.read(USER).balances == {"USD": value_of(held[0]), "EUR": value_of(held[1])}
+
+
+def test_user_without_balances_is_remembered_as_such(any_cache: BalanceCache) -> None:
+    fill(any_cache)
+    assert seen(any_cache) == {}
+
+
+def test_users_are_kept_apart(any_cache: BalanceCache) -> None:
+    fill(any_cache, account(3))
+    assert seen(any_cache, 8) is None
+    fill(any_cache, account(1, user_id=8), user_id=8)
+    assert (seen(any_cache), seen(any_cache, 8)) == ({"USD": 3}, {"USD": 1})
+
+
+def test_renewal_alone_is_not_taken_for_all_balances_of_a_user(any_cache: BalanceCache) -> None:
+    any_cache.renew([account(3)])
+    assert seen(any_cache) is None
+
+
+def test_fence_sends_readers_to_the_database_until_it_is_renewed(any_cache: BalanceCache) -> None:
+    fill(any_cache, account(3), account(1, "EUR"))
+    any_cache.fence([account(4)])
+    assert seen(any_cache) is None
+    any_cache.renew([account(4)])
+    assert seen(any_cache) == {"USD": 4, "EUR": 1}
+
+
+def test_slow_reader_cannot_put_an_old_balance_over_a_fence(any_cache: BalanceCache) -> None:
+    generation = any_cache.read(USER).generation
+    any_cache.fence([account(4)])
+    any_cache.fill(USER, generation, [account(3)])
+    assert seen(any_cache) is None
+    any_cache.fill(USER, generation, [account(4)])
+    assert seen(any_cache) == {"USD": 4}
+
+
+def test_slow_reader_cannot_put_an_old_balance_over_a_newer(any_cache: BalanceCache) -> None:
+    generation = any_cache.read(USER).generation
+    any_cache.fence([account(4)])
+    any_cache.renew([account(4)])
+    any_cache.fill(USER, generation, [account(3)])
+    assert seen(any_cache) == {"USD": 4}
+
+
+def test_slow_writer_cannot_put_an_old_balance_over_a_newer(any_cache: BalanceCache) -> None:
+    fill(any_cache, account(3))
+    for version in (4, 5):
+        any_cache.fence([account(version)])
+    any_cache.renew([account(5)])
+    any_cache.renew([account(4)])
+    assert seen(any_cache) == {"USD": 5}
+    any_cache.fence([account(4)])
+    assert seen(any_cache) == {"USD": 5}
+
+
+def test_reader_cannot_renew_what_another_writer_has_fenced(any_cache: BalanceCache) -> None:
+    fill(any_cache, account(3))
+    any_cache.fence([account(4)])
+    any_cache.fence([account(5)])
+    any_cache.renew([account(4)])
+    assert seen(any_cache) is None
+
+
+def test_fence_of_a_posting_that_was_rolled_back_misleads_nobody(any_cache: BalanceCache) -> None:
+    fill(any_cache, account(3))
+    any_cache.fence([account(4)])
+    fill(any_cache, account(3))
+    assert seen(any_cache) is None
+    any_cache.fence([account(4)])
+    any_cache.renew([account(4)])
+    assert seen(any_cache) == {"USD": 4}
+
+
+def test_first_balance_in_another_currency_ends_what_was_complete(any_cache: BalanceCache) -> None:
+    fill(any_cache, account(3))
+    any_cache.fence([account(1, "EUR")])
+    assert seen(any_cache) is None
+    any_cache.renew([account(1, "EUR")])
+    assert seen(any_cache) == {"USD": 3, "EUR": 1}
+
+
+def test_batch_renews_all_its_users_and_currencies(any_cache: BalanceCache) -> None:
+    users = range(1, 6)
+    for user in users:
+        fill(any_cache, account(1, user_id=user), account(1, "EUR", user_id=user), user_id=user)
+    changed = [account(2, c, user_id=u) for u in users for c in ("USD", "EUR")]
+    any_cache.fence(changed)
+    assert [seen(any_cache, user) for user in users] == [None] * 5
+    any_cache.renew(changed)
+    assert [seen(any_cache, user) for user in users] == [{"USD": 2, "EUR": 2}] * 5
+
+
+def test_clearing_forgets_all_and_refuses_what_was_read_before(any_cache: BalanceCache) -> None:
+    fill(any_cache, account(3))
+    generation = any_cache.read(USER).generation
+    any_cache.clear()
+    assert seen(any_cache) is None
+    any_cache.fill(USER, generation, [account(3)])
+    assert seen(any_cache) is None
+    assert any_cache.read(USER).generation != generation
+
+
+def test_writer_after_clearing_begins_anew(any_cache: BalanceCache) -> None:
+    fill(any_cache, account(3), account(9, "EUR"))
+    any_cache.clear()
+    any_cache.fence([account(4)])
+    any_cache.renew([account(4)])
+    assert seen(any_cache) is None
+    fill(any_cache, account(4), account(8, "EUR"))
+    assert seen(any_cache) == {"USD": 4, "EUR": 8}
+
+
+@pytest.mark.parametrize("versions", [(9, 10), (99, 100), (2**31, 2**31 + 1), (2**52, 2**52 + 1)])
+def test_versions_are_compared_as_numbers(
+    versions: tuple[int, int], any_cache: BalanceCache
+) -> None:
+    older, newer = versions
+    fill(any_cache, account(newer))
+    any_cache.renew([account(older)])
+    assert seen(any_cache) == {"USD": newer}
+    any_cache.fence([account(newer + 1)])
+    assert seen(any_cache) is None
+
+
+def test_value_is_what_the_api_shows(any_cache: BalanceCache) -> None:
+    overdrawn = an_account(user_id=USER, amount=-5, held=0, overdraft_limit=10)
+    fill(any_cache, overdrawn)
+    balances = any_cache.read(USER).balances
+    assert balances is not None
+    shown = json.loads(balances["USD"])
+    assert (shown["amount"], shown["held"], shown["available"]) == ("-0.05", "0.00", "0.05")
+    assert value_of(overdrawn) != FENCE
+
+
+def test_nothing_is_done_for_nobody(any_cache: BalanceCache) -> None:
+    nobody: Sequence[Account] = []
+    any_cache.fence(nobody)
+    any_cache.renew(nobody)
+    assert any_cache.read(USER).balances is None

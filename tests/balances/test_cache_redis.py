@@ -1,0 +1,158 @@
+"""What is particular to the cache in Redis: other processes, and a server that stops or dies."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+
+from balances.cache import TTL_SECONDS
+from balances.cache_redis import GENERATION, REST_SECONDS, RedisBalanceCache
+from balances.queries import shown_balances
+from tests.balances.test_cache import USER, account, fill, seen
+from tests.books import fund, post_one, transfer
+from tests.concurrency import eventually
+from tests.servers import Redis
+from users.models import User
+
+Fault = Callable[[Redis], AbstractContextManager[None]]
+
+
+@contextmanager
+def paused(server: Redis) -> Iterator[None]:
+    """It accepts connections and answers none."""
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+
+
+@contextmanager
+def killed(server: Redis) -> Iterator[None]:
+    """It is gone, and comes back empty."""
+    server.kill()
+    try:
+        yield
+    finally:
+        server.start()
+
+
+def recovers(cache: RedisBalanceCache, version: int) -> None:
+    """Readers fill it again, and then it answers with this version and no other."""
+
+    def answers() -> bool:
+        found = seen(cache)
+        assert found in (None, {"USD": version})
+        if found is None:
+            fill(cache, account(version))
+        return found is not None
+
+    eventually(answers)
+
+
+@pytest.fixture
+def other_process(redis_cache: RedisBalanceCache) -> RedisBalanceCache:
+    """The cache as a second process has it."""
+    return RedisBalanceCache()
+
+
+def test_what_one_process_writes_another_reads(
+    redis_cache: RedisBalanceCache, other_process: RedisBalanceCache
+) -> None:
+    fill(redis_cache, account(3))
+    assert seen(other_process) == {"USD": 3}
+    other_process.fence([account(4)])
+    assert seen(redis_cache) is None
+    other_process.renew([account(4)])
+    assert seen(redis_cache) == {"USD": 4}
+
+
+def test_balances_expire_after_five_minutes(redis_cache: RedisBalanceCache) -> None:
+    fill(redis_cache, account(3))
+    client = redis_cache._redis
+    (key,) = (key for key in client.scan_iter() if key != GENERATION.encode())
+    assert TTL_SECONDS - 5 <= client.ttl(key) <= TTL_SECONDS == 300
+    client.delete(key)
+    assert seen(redis_cache) is None
+
+
+def test_generation_that_was_lost_makes_all_else_unreadable(
+    redis_cache: RedisBalanceCache,
+) -> None:
+    fill(redis_cache, account(3))
+    generation = redis_cache.read(USER).generation
+    redis_cache._redis.delete(GENERATION)
+    assert seen(redis_cache) is None
+    redis_cache.fill(USER, generation, [account(3)])
+    assert seen(redis_cache) is None
+    recovers(redis_cache, 3)
+
+
+def test_redis_that_holds_something_else_under_the_key_is_survived(
+    redis_cache: RedisBalanceCache,
+) -> None:
+    fill(redis_cache, account(3))
+    client = redis_cache._redis
+    (key,) = (key for key in client.scan_iter() if key != GENERATION.encode())
+    client.set(key, "not a hash")
+    assert seen(redis_cache) is None
+    redis_cache.fence([account(4)])
+
+
+@pytest.mark.parametrize("fault", [paused, killed])
+def test_redis_that_does_not_answer_is_left_alone_and_comes_back(
+    fault: Fault, redis_cache: RedisBalanceCache, redis_server: Redis
+) -> None:
+    fill(redis_cache, account(3))
+    with fault(redis_server):
+        started = time.monotonic()
+        assert redis_cache.read(USER).balances is None
+        first = time.monotonic() - started
+        redis_cache.fence([account(4)])
+        redis_cache.renew([account(4)])
+        redis_cache.fill(USER, "some generation", [account(4)])
+        others = time.monotonic() - started - first
+    assert first < 1.0
+    assert others < 0.1 < REST_SECONDS
+    recovers(redis_cache, 4)
+
+
+@pytest.mark.parametrize("fault", [paused, killed])
+def test_renewal_that_was_lost_never_brings_the_old_balance_back(
+    fault: Fault,
+    redis_cache: RedisBalanceCache,
+    other_process: RedisBalanceCache,
+    redis_server: Redis,
+) -> None:
+    fill(redis_cache, account(3))
+    with fault(redis_server):
+        redis_cache.fence([account(4)])
+        redis_cache.renew([account(4)])
+    # Without a further call in the process that posted.
+    eventually(lambda: seen(other_process) is None)
+    recovers(other_process, 4)
+    recovers(redis_cache, 4)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("fault", [paused, killed])
+def test_money_moves_and_balances_are_read_while_redis_is_away(
+    fault: Fault, alice: User, bob: User, redis_cache: RedisBalanceCache, redis_server: Redis
+) -> None:
+    fund(alice, "10.00")
+    assert '"10.00"' in shown_balances(alice.pk)["USD"]
+    with fault(redis_server):
+        for left in ("9.00", "8.00", "7.00"):
+            assert post_one(transfer(alice, bob, "1.00")).error is None
+            assert f'"{left}"' in shown_balances(alice.pk)["USD"]
+
+    def is_cached() -> bool:
+        assert '"7.00"' in shown_balances(alice.pk)["USD"]
+        return redis_cache.read(alice.pk).balances is not None
+
+    eventually(is_cached)
+    assert post_one(transfer(alice, bob, "1.00")).error is None
+    assert '"6.00"' in shown_balances(alice.pk)["USD"]
