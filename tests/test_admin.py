@@ -15,9 +15,10 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 from audit.models import AuditLog
 from balances.models import Balance, BalanceHistory
 from ledgerlink.admin import CappedPaginator
-from tests.books import SYSTEM, balance_of, fund, idempotency, make_user, post_one, transfer
+from tests.books import balance_of, fund, idempotency, make_user, post_one, transfer
 from transactions.limits import set_limit
 from transactions.models import IdempotencyKey, Transaction, TransactionLimit
+from users.actors import Actor
 from users.models import User
 from users.roles import Role
 
@@ -82,8 +83,11 @@ def books(alice: User, bob: User) -> Transaction:
     return made
 
 
+LIMITS = Actor.system("limits")
+
+
 def limit(user: User) -> None:
-    set_limit(subject=user, currency="USD", per_transaction=9_999, per_day=None, by=SYSTEM)
+    set_limit(subject=user, currency="USD", per_transaction=9_999, per_day=None, by=LIMITS)
 
 
 def address(model: Any, page: str) -> str:
