@@ -12,6 +12,7 @@ from ledgerlink.admin import ChoiceFilter, ReadOnlyAdmin, link, shown_json, show
 from transactions.enums import TransactionStatus
 
 PAGES = {"user": "users_user_change", "transaction": "transactions_transaction_change"}
+FOUND_BY_ID = (*PAGES, "api_key")  # a key's page is not for everyone who reads the trail
 USER_ACTIONS = (
     "created",
     "updated",
@@ -21,6 +22,7 @@ USER_ACTIONS = (
     "logged_out",
     "login_failed",
 )
+KEY_ACTIONS = ("created", "rotated", "revoked")
 
 
 class ActionFilter(ChoiceFilter):
@@ -31,6 +33,7 @@ class ActionFilter(ChoiceFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         actions = [f"transaction.{status}" for status in TransactionStatus.values]
         actions += [f"user.{action}" for action in USER_ACTIONS]
+        actions += [f"api_key.{action}" for action in KEY_ACTIONS]
         return [(action, action) for action in actions]
 
 
@@ -48,7 +51,7 @@ class AuditLogAdmin(ReadOnlyAdmin):
     )
 
     def matching(self, term: str) -> Q:
-        entity = Q(entity_type__in=tuple(PAGES), entity_id=term)
+        entity = Q(entity_type__in=FOUND_BY_ID, entity_id=term)
         request = Q(request_id=term) | Q(trace_id=term)
         return entity | request | Q(actor_name__istartswith=term)
 

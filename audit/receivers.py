@@ -13,9 +13,9 @@ from ledgerlink.rows import insert_rows
 from transactions.instructions import Posted
 from transactions.models import TransactionLimit
 from transactions.signals import limit_changed, transactions_posted
-from users.actors import Actor
-from users.models import User
-from users.signals import login_failed, user_changed, users_created
+from users.actors import NAME_MAX_LENGTH, Actor
+from users.models import ApiKey, User
+from users.signals import api_key_changed, login_failed, user_changed, users_created
 
 _COLUMNS = (
     "actor_id",
@@ -37,7 +37,7 @@ def _row(
 ) -> Row:
     return (
         "" if actor.user_id is None else str(actor.user_id),
-        actor.name[:64],
+        actor.name[:NAME_MAX_LENGTH],
         action,
         entity[0],
         str(entity[1])[:64],
@@ -117,3 +117,11 @@ def record_user_changed(
 def record_login_failed(identifier: str, actor: Actor, **_kwargs: Any) -> None:
     details = {"identifier": identifier[:254]}
     _write([_row(actor, "user.login_failed", ("user", ""), details, timezone.now())])
+
+
+@receiver(api_key_changed, dispatch_uid="audit.record_api_key_changed")
+def record_api_key_changed(
+    key: ApiKey, actor: Actor, action: str, details: dict[str, Any], **_kwargs: Any
+) -> None:
+    known = {"name": key.name, "prefix": key.prefix, "username": key.user.username, **details}
+    _write([_row(actor, f"api_key.{action}", ("api_key", key.pk), known, timezone.now())])

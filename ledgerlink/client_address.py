@@ -27,6 +27,6 @@ def client_address(request: HttpRequest) -> str | None:
 
 def _parse(text: str) -> IPv4Address | IPv6Address | None:
     try:
-        return ip_address(text)
+        return None if "%" in text else ip_address(text)  # a zone id may be of any length
     except ValueError:
         return None

@@ -8,6 +8,7 @@ of the last row shown, so rows that arrive meanwhile neither shift nor repeat a 
 import base64
 import binascii
 import heapq
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -24,6 +25,7 @@ Row = TypeVar("Row", bound=Model)
 
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
+PAGE_SIZE = re.compile(r"[0-9]{1,9}")
 CURSOR_HINT = "Follow the `next` and `previous` links as they are."
 
 
@@ -61,7 +63,7 @@ class Cursor:
 
 def page_size(request: Request) -> int:
     text = request.query_params.get("page_size", str(DEFAULT_PAGE_SIZE))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_PAGE_SIZE):
+    if not (PAGE_SIZE.fullmatch(text) and 1 <= int(text) <= MAX_PAGE_SIZE):
         raise InvalidPageSize(f"`page_size` is a whole number from 1 to {MAX_PAGE_SIZE}.")
     return int(text)
 

@@ -76,7 +76,7 @@ def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _check(value: Any, depth: int) -> None:
-    if depth < 0:
+    if depth == 0 and isinstance(value, (dict, list)):
         raise ParseError("The body is not valid JSON: nested too deeply.")
     if isinstance(value, str):
         if "\x00" in value or any("\ud800" <= char <= "\udfff" for char in value):

@@ -192,7 +192,10 @@ SIMPLE_JWT = {
 MAX_BODY_BYTES = 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["users.authentication.BearerAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "users.authentication.BearerAuthentication",
+        "users.authentication.ApiKeyAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": ["ledgerlink.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -289,6 +292,12 @@ UNFOLD = {
                         "group",
                         "users.user",
                         "Who has an account, in which role, and whether it is active.",
+                    ),
+                    _page(
+                        "API keys",
+                        "vpn_key",
+                        "users.apikey",
+                        "The keys of backends: whom they act as, what for, and when last used.",
                     ),
                     _page(
                         "Audit trail",

@@ -16,6 +16,7 @@ from balances.cache import balance_cache
 from tests import triggers
 from tests.books import make_user
 from transactions.processor import Processor, processor
+from users import key_usage
 from users.identity import forget_all
 from users.models import User
 from users.roles import Role
@@ -59,6 +60,13 @@ def nothing_remembered(settings: Settings) -> None:
     cache.clear()
     balance_cache().clear()
     forget_all()
+
+
+@pytest.fixture(autouse=True)
+def key_uses_are_noted_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the calling thread: another one's connection can't see a test's own transaction."""
+    monkeypatch.setattr(key_usage, "in_background", lambda write: write())
+    key_usage.forget_uses()
 
 
 @pytest.fixture

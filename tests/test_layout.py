@@ -33,6 +33,7 @@ APPEND_ONLY = {
 }
 MUTABLE = {
     "users.User": set(),
+    "users.ApiKey": set(),
     "balances.Balance": {"balance_never_deleted", "balance_version_grows", "balance_keeps_owner"},
     "transactions.Transaction": {"transaction_never_deleted", "transaction_final"},
     "transactions.IdempotencyKey": set(),

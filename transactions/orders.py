@@ -17,8 +17,14 @@ from transactions.instructions import Idempotency, Instruction, Reversal, Settle
 from transactions.models import Transaction
 from users.actors import Actor
 from users.permissions import caller, subject_id
-from users.roles import Capability
+from users.roles import Capability, Scope
+from users.scopes import require_scope
 
+_SCOPES = {
+    TransactionType.TRANSFER: Scope.TRANSFER,
+    TransactionType.DEPOSIT: Scope.DEPOSIT,
+    TransactionType.WITHDRAWAL: Scope.WITHDRAW,
+}
 PENDING_SECONDS = 7 * 24 * 3600  # unless `expires_in` says otherwise
 
 
@@ -31,6 +37,7 @@ def movement(
 ) -> Instruction:
     """A transfer, deposit or withdrawal. Raises PermissionDenied for another user's money, and
     FundingNotAllowed for one's own while self-service is off."""
+    require_scope(caller(request), _SCOPES[kind])  # a batch holds several kinds
     source, destination = _sides(request, kind, body)
     expires_at = None
     if body["pending"]:

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from ledgerlink.errors import NotFound
 from users.actors import Actor
+from users.api_keys import revoke_keys_of
 from users.backends import MAX_PASSWORD_LENGTH
 from users.collisions import retry_collisions
 from users.errors import OwnRoleFixed
@@ -102,7 +103,7 @@ def change_password(*, user_id: int, current_password: str, new_password: str, b
 
 @retry_collisions
 def delete_user(*, user_id: int, by: Actor) -> None:
-    """Close the user's balances and let go of the name and the e-mail.
+    """Close the user's balances, revoke the API keys, and let go of the name and the e-mail.
 
     Raises NotFound, or what a receiver of `user_deleting` refuses with: UserHasMoney. The user's
     row is locked before the balances, as when the posting engine opens a balance.
@@ -115,6 +116,7 @@ def delete_user(*, user_id: int, by: Actor) -> None:
         user.is_active = False
         user.save(update_fields=["deleted_at", "is_active", "updated_at"])
         end_sessions(user)
+        revoke_keys_of(user, by=by, at=at)
         user_changed.send(sender=None, user=user, actor=by, action="deleted", changes={})
 
 

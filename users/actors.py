@@ -8,6 +8,8 @@ from ledgerlink.context import RequestContext, current_request
 if TYPE_CHECKING:
     from users.models import User
 
+NAME_MAX_LENGTH = 64  # of an actor in the audit trail
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -19,8 +21,13 @@ class Actor:
 
     @classmethod
     def of(cls, user: "User") -> "Actor":
-        """The signed-in user, with the ids of the request being served."""
-        return cls(user.pk, user.username, current_request.get())
+        """The signed-in user, with the ids of the request being served; whoever shows an API key
+        is called `billing (key ll_ab12cd34)`."""
+        name = user.username
+        if user.shown_key is not None:
+            suffix = f" (key {user.shown_key.prefix})"
+            name = name[: NAME_MAX_LENGTH - len(suffix)] + suffix
+        return cls(user.pk, name, current_request.get())
 
     @classmethod
     def system(cls, name: str) -> "Actor":

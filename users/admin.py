@@ -13,6 +13,7 @@ from ledgerlink.admin import SearchedAdmin, badge, link, number_of, shown_time
 from ledgerlink.errors import LedgerError
 from users import accounts
 from users.actors import Actor
+from users.admin_api_keys import ApiKeyAdmin
 from users.admin_forms import PasswordForm, UserAddForm, UserChangeForm
 from users.admin_sessions import password_change_recorded
 from users.models import User
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     Base = DjangoUserAdmin[User]
 else:
     Base = DjangoUserAdmin
+
+__all__ = ["ApiKeyAdmin", "UserAdmin"]
 
 ROLE_COLOURS = {
     str(Role.ADMIN.label): "danger",

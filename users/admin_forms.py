@@ -1,5 +1,7 @@
-"""Forms of the back-office about users. What they accept is written by `users.accounts`."""
+"""Forms of the back-office about users and their API keys. What they accept is written by
+`users.accounts` and `users.api_keys`."""
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -7,23 +9,32 @@ from django.contrib.auth.forms import BaseUserCreationForm
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator
 from django.db.transaction import atomic
+from django.utils import timezone
 
 from users.actors import Actor
+from users.api_keys import DEFAULT_OVERLAP, MAX_OVERLAP
 from users.backends import MAX_PASSWORD_LENGTH
-from users.models import User
+from users.models import API_KEY_NAME_MAX_LENGTH, User
+from users.queries import existing_users
+from users.roles import Scope
 from users.signals import login_failed
 
 if TYPE_CHECKING:  # unfold ships no types; its classes extend Django's
     from django.contrib.admin.forms import AdminAuthenticationForm as AuthenticationForm
     from django.contrib.auth.forms import AdminPasswordChangeForm
-    from django.forms import PasswordInput
+    from django.forms import CheckboxSelectMultiple, PasswordInput
+    from django.forms import NumberInput as IntegerInput
+    from django.forms import TextInput as AdminTextInput
 
     UserForm = forms.ModelForm[User]
     CreationForm = BaseUserCreationForm[User]
     PasswordChangeForm = AdminPasswordChangeForm[User]
 else:
     from unfold.forms import AdminPasswordChangeForm, AuthenticationForm
+    from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget as CheckboxSelectMultiple
+    from unfold.widgets import UnfoldAdminIntegerFieldWidget as IntegerInput
     from unfold.widgets import UnfoldAdminPasswordWidget as PasswordInput
+    from unfold.widgets import UnfoldAdminTextInputWidget as AdminTextInput
 
     UserForm = forms.ModelForm
     CreationForm = BaseUserCreationForm
@@ -103,3 +114,59 @@ class PasswordForm(PasswordChangeForm):
 def _limit_length(field: forms.Field) -> None:
     """A longer password could never be used to sign in."""
     field.validators.append(MaxLengthValidator(MAX_PASSWORD_LENGTH))
+
+
+class ApiKeyAddForm(forms.Form):
+    username = forms.CharField(label="User", help_text="Username.", widget=AdminTextInput)
+    name = forms.CharField(
+        max_length=API_KEY_NAME_MAX_LENGTH,
+        help_text="What the key is for, such as “billing, production”.",
+        widget=AdminTextInput,
+    )
+    scopes = forms.MultipleChoiceField(choices=Scope.choices, widget=CheckboxSelectMultiple)
+    days = forms.IntegerField(
+        label="Valid for (days)",
+        help_text="Empty: until it is revoked.",
+        required=False,
+        min_value=1,
+        max_value=3650,
+        widget=IntegerInput,
+    )
+
+    def clean_username(self) -> str:
+        username: str = self.cleaned_data["username"]
+        active = existing_users({"username": username, "is_active": True})
+        self._user_id = active.values_list("pk", flat=True).first()
+        if self._user_id is None:
+            raise ValidationError("There is no active user with this name.")
+        return username
+
+    def wanted(self) -> dict[str, Any]:
+        """The arguments of `api_keys.create_api_key`."""
+        days = self.cleaned_data["days"]
+        return {
+            "user_id": self._user_id,
+            "name": self.cleaned_data["name"],
+            "scopes": self.cleaned_data["scopes"],
+            "expires_at": timezone.now() + timedelta(days=days) if days else None,
+        }
+
+
+def _hours(span: timedelta) -> int:
+    return int(span.total_seconds()) // 3600
+
+
+class RotationForm(forms.Form):
+    overlap_hours = forms.IntegerField(
+        label="Hours that the old key stays valid",
+        initial=_hours(DEFAULT_OVERLAP),
+        min_value=0,
+        max_value=_hours(MAX_OVERLAP),
+        widget=IntegerInput,
+    )
+
+
+class RevocationForm(forms.Form):
+    """Nothing to fill in: a request to think twice."""
+
+    confirmed = forms.BooleanField(widget=forms.HiddenInput, initial=True)

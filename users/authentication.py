@@ -1,11 +1,22 @@
-"""`Authorization: Bearer …`: the access tokens that a login gave."""
+"""`Authorization: Bearer …`, the access tokens that a login gave, and `Api-Key …`, the keys of
+backends."""
 
+import copy
+import hmac
+
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.tokens import Token
 
-from users.identity import current_user
-from users.models import User
+from users.api_keys import hash_of, parts_of
+from users.errors import InvalidApiKey
+from users.identity import current_key, current_user
+from users.key_usage import note_use
+from users.models import ShownKey, User
+from users.scopes import refuse_out_of_scope
 from users.tokens import is_of_password, user_id_of
 
 
@@ -34,3 +45,43 @@ class BearerAuthentication(JWTAuthentication):
 
 def _invalid() -> AuthenticationFailed:
     return AuthenticationFailed("The token is invalid or expired.", code="invalid_token")
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """The request is made as the key's user, who then carries the key as `shown_key`.
+
+    The answer is the same for a key that is unknown, wrong, revoked or expired, and for one whose
+    user is no longer active. What the key's scopes don't reach is refused here as well.
+    """
+
+    scheme = b"api-key"
+
+    def authenticate(self, request: Request) -> tuple[User, ShownKey] | None:
+        scheme, _, rest = get_authorization_header(request).partition(b" ")
+        if scheme.lower() != self.scheme:
+            return None
+        found = _user_of_key(rest.decode("latin-1").strip())
+        if found is None:
+            raise InvalidApiKey("The API key is unknown, expired or revoked.")
+        user, key = found
+        note_use(key.id)
+        refuse_out_of_scope(request, key)
+        caller = copy.copy(user)  # the one that is remembered is shared by requests
+        caller.shown_key = key
+        return caller, key
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Api-Key realm="api"'
+
+
+def _user_of_key(text: str) -> tuple[User, ShownKey] | None:
+    parts = parts_of(text)
+    key = current_key(parts[0]) if parts else None
+    if parts is None or key is None:
+        return None
+    if not hmac.compare_digest(hash_of(parts[1]), key.secret_hash) or key.ended(timezone.now()):
+        return None
+    user = current_user(key.user_id)
+    if user is None or not user.is_active:
+        return None
+    return user, ShownKey(key.pk, key.prefix, frozenset(key.scopes))

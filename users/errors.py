@@ -31,3 +31,33 @@ class OwnRoleFixed(LedgerError):
     code = "own_role_fixed"
     title = "You can't change your own role, or activate or deactivate yourself"
     status = 409
+
+
+class InvalidApiKey(LedgerError):
+    code = "invalid_api_key"
+    title = "The API key is not valid"
+    status = 401
+
+
+class ScopeMissing(LedgerError):
+    code = "insufficient_scope"
+    title = "The API key lacks a scope"
+    status = 403
+
+
+class ApiKeyNotAccepted(LedgerError):
+    code = "api_key_not_accepted"
+    title = "This is not for API keys"
+    status = 403
+
+
+class ApiKeyEnded(LedgerError):
+    code = "api_key_ended"
+    title = "The API key is revoked or expired"
+    status = 409
+
+
+class ApiKeyRotated(LedgerError):
+    code = "api_key_rotated"
+    title = "The API key was rotated before"
+    status = 409

@@ -1,12 +1,14 @@
-"""Users and their roles."""
+"""Users, their roles, and the API keys of those that are programs."""
 
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.core.validators import RegexValidator, validate_email
 from django.db import models
-from django.db.models import Case, GeneratedField, Q, When
+from django.db.models import Case, F, GeneratedField, Q, When
 from django.db.models.functions import Lower
 from django.utils import timezone
 
@@ -14,6 +16,8 @@ from users.roles import CAPABILITIES, STAFF_ROLES, Capability, Role
 
 USERNAME_MAX_LENGTH = 50
 EMAIL_MAX_LENGTH = 254
+API_KEY_NAME_MAX_LENGTH = 64
+API_KEY_PREFIX_LENGTH = 11  # ll_ and eight letters and digits
 validate_username = RegexValidator(
     r"\A[A-Za-z0-9][A-Za-z0-9._-]{1,49}\Z",
     "2 to 50 letters, digits, dots, hyphens and underscores, beginning with a letter or digit.",
@@ -48,6 +52,15 @@ class UserManager(BaseUserManager["User"]):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class ShownKey:
+    """The API key that a request was made with."""
+
+    id: int
+    prefix: str
+    scopes: frozenset[str]
+
+
 class User(AbstractBaseUser, PermissionsMixin):
     """A person or a backend that owns balances, or works with those of others by its role.
 
@@ -75,6 +88,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     )
 
     objects: ClassVar[UserManager] = UserManager()
+
+    shown_key: ShownKey | None = None  # set by authentication, on a copy for the one request
 
     USERNAME_FIELD = "username"
     EMAIL_FIELD = "email"
@@ -116,3 +131,54 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def can(self, capability: Capability) -> bool:
         return capability in CAPABILITIES[Role(self.role)]
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def usable(self, at: datetime) -> Self:
+        """Neither revoked nor expired; whether the user is active is another matter."""
+        return self.filter(
+            Q(expires_at__isnull=True) | Q(expires_at__gt=at), revoked_at__isnull=True
+        )
+
+
+class ApiKey(models.Model):
+    """A long-lived credential of a backend, which acts as `user`.
+
+    The key itself is not here, only the SHA-256 of its secret part. That part is 32 random bytes,
+    which nobody can guess at any speed; slow hashes are for passwords, which people choose.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="api_keys")
+    name = models.CharField(max_length=API_KEY_NAME_MAX_LENGTH)
+    prefix = models.CharField(max_length=API_KEY_PREFIX_LENGTH)  # public, to find it by
+    secret_hash = models.CharField(max_length=64)  # hex
+    scopes = models.JSONField(default=list)  # of Scope, in its order
+    replaces = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="replaced_by"
+    )
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)  # up to a minute late
+
+    objects: ClassVar[ApiKeyQuerySet] = ApiKeyQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name = "API key"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["prefix"], name="api_key_prefix_once"),
+            models.CheckConstraint(condition=~Q(name=""), name="api_key_name_not_empty"),
+            models.CheckConstraint(
+                condition=Q(expires_at__isnull=True) | Q(expires_at__gte=F("created_at")),
+                name="api_key_expires_after_creation",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix})"
+
+    def ended(self, at: datetime) -> bool:
+        return self.revoked_at is not None or (
+            self.expires_at is not None and self.expires_at <= at
+        )

@@ -1,7 +1,8 @@
 """The one table of who may do what.
 
 The API asks `user.can(Capability...)`; the admin asks Django's permissions, which the group of
-each role receives from the same table (see `receivers.py`).
+each role receives from the same table (see `receivers.py`). An API key may do what the role of its
+user may, as far as its scopes reach; which scope an endpoint needs is the table in `scopes.py`.
 """
 
 from enum import StrEnum
@@ -22,13 +23,28 @@ class Capability(StrEnum):
     READ_AUDIT = "read_audit"
     MOVE_ANY_MONEY = "move_any_money"  # deposit, withdraw and transfer for any user
     MANAGE_USERS = "manage_users"  # create with a role, change, deactivate and delete any user
+    MANAGE_API_KEYS = "manage_api_keys"  # create, read, rotate and revoke keys for any user
+
+
+class Scope(TextChoices):
+    """What an API key is for. It never gives what the role of the key's user does not."""
+
+    READ = "read"  # balances, history, transactions, and the user's own account
+    READ_USERS = "read_users"
+    READ_AUDIT = "read_audit"
+    TRANSFER = "transfer"
+    DEPOSIT = "deposit"
+    WITHDRAW = "withdraw"
+    CAPTURE = "capture"  # capture and cancel what is pending
+    REVERSE = "reverse"
+    BATCH = "batch"  # beside the scope of each kind of movement in the batch
 
 
 _AUDITOR = frozenset(
     {Capability.READ_ALL_BOOKS, Capability.READ_USERS, Capability.READ_AUDIT},
 )
 _FINANCE = _AUDITOR | {Capability.MOVE_ANY_MONEY}
-_ADMIN = _FINANCE | {Capability.MANAGE_USERS}
+_ADMIN = _FINANCE | {Capability.MANAGE_USERS, Capability.MANAGE_API_KEYS}
 
 CAPABILITIES: dict[Role, frozenset[Capability]] = {
     Role.USER: frozenset(),
@@ -51,5 +67,12 @@ ADMIN_PERMISSIONS: dict[Role, tuple[str, ...]] = {
     Role.USER: (),
     Role.AUDITOR: _READING,
     Role.FINANCE: _READING,
-    Role.ADMIN: (*_READING, "users.add_user", "users.change_user"),
+    Role.ADMIN: (
+        *_READING,
+        "users.add_user",
+        "users.change_user",
+        "users.view_apikey",
+        "users.add_apikey",
+        "users.delete_apikey",  # to revoke: no key is deleted
+    ),
 }

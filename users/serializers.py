@@ -9,10 +9,18 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
-from ledgerlink.serializers import PageQuery, StrictSerializer, TextField
+from ledgerlink.serializers import (
+    IdField,
+    PageQuery,
+    QueryIdField,
+    StrictSerializer,
+    TextField,
+    WholeNumberField,
+)
+from users.api_keys import DEFAULT_OVERLAP, MAX_OVERLAP
 from users.backends import MAX_PASSWORD_LENGTH
-from users.models import EMAIL_MAX_LENGTH, USERNAME_MAX_LENGTH
-from users.roles import Role
+from users.models import API_KEY_NAME_MAX_LENGTH, EMAIL_MAX_LENGTH, USERNAME_MAX_LENGTH
+from users.roles import Role, Scope
 
 REFRESH_TOKEN_MAX_LENGTH = 4096
 
@@ -79,3 +87,32 @@ class RefreshBody(StrictSerializer):
 class PasswordBody(StrictSerializer):
     current_password = PasswordField()
     new_password = PasswordField()
+
+
+class ScopesField(serializers.ListField):
+    """Names of scopes, each a JSON string."""
+
+    child = serializers.ChoiceField(Scope.choices)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_length=1, max_length=len(Scope), **kwargs)
+
+
+class ApiKeyBody(StrictSerializer):
+    user_id = IdField()
+    name = TextField(max_length=API_KEY_NAME_MAX_LENGTH)
+    scopes = ScopesField()
+    expires_at = serializers.DateTimeField(default=None, allow_null=True)
+
+
+class RotationBody(StrictSerializer):
+    overlap_seconds = WholeNumberField(
+        min_value=0,
+        max_value=int(MAX_OVERLAP.total_seconds()),
+        default=int(DEFAULT_OVERLAP.total_seconds()),
+    )
+    expires_at = serializers.DateTimeField(default=None, allow_null=True)
+
+
+class ApiKeyQuery(PageQuery):
+    user_id = QueryIdField(required=False)

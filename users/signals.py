@@ -15,3 +15,7 @@ user_deleting = Signal()
 
 # identifier: str (what was typed, at most 254 characters), actor: Actor
 login_failed = Signal()
+
+# key: ApiKey, actor: Actor, action: str ("created", "rotated", "revoked"), details: dict of what
+# the trail keeps beside the key's name, prefix and user
+api_key_changed = Signal()

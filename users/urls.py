@@ -2,6 +2,7 @@ from django.urls import path
 
 from users.api import UserViewSet
 from users.auth_api import LoginView, LogoutView, PasswordView, RefreshView, RegisterView
+from users.key_api import ApiKeyViewSet
 
 urlpatterns = [
     path("users", UserViewSet.as_view({"get": "list", "post": "create"}), name="user-list"),
@@ -23,4 +24,15 @@ urlpatterns = [
     path("auth/refresh", RefreshView.as_view(), name="auth-refresh"),
     path("auth/logout", LogoutView.as_view(), name="auth-logout"),
     path("auth/password", PasswordView.as_view(), name="auth-password"),
+    path("api-keys", ApiKeyViewSet.as_view({"get": "list", "post": "create"}), name="api-key-list"),
+    path(
+        "api-keys/<int:pk>",
+        ApiKeyViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+        name="api-key-detail",
+    ),
+    path(
+        "api-keys/<int:pk>/rotate",
+        ApiKeyViewSet.as_view({"post": "rotate"}),
+        name="api-key-rotate",
+    ),
 ]

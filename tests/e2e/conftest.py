@@ -21,19 +21,16 @@ def nothing_remembered() -> Iterator[None]:
     close_clients()
 
 
-@pytest.fixture(scope="module")
-def env(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Mapping[str, str]]:
-    """Books for the tests of one module, proved sound after the last."""
-    name = str(request.module.__name__).rpartition("test_")[2]
-    with environment(f"e2e_{name}", tmp_path_factory.mktemp(name)) as made:
+@pytest.fixture(scope="session")
+def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
+    """Books that the modules share, proved sound after the last."""
+    with environment("e2e", tmp_path_factory.mktemp("e2e")) as made:
         yield made
         assert_reconciled(made)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(env: Mapping[str, str]) -> Iterator[LedgerServer]:
-    """One server for the tests of one module."""
+    """The server that the modules share."""
     with LedgerServer(env) as running:
         yield running

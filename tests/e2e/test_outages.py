@@ -49,6 +49,12 @@ def env(mariadb: MariaDB, redis: Redis) -> Iterator[Mapping[str, str]]:
     assert_reconciled(made)
 
 
+@pytest.fixture(scope="module")
+def server(env: Mapping[str, str]) -> Iterator[LedgerServer]:
+    with LedgerServer(env) as running:
+        yield running
+
+
 def readiness(server: LedgerServer) -> tuple[int, str]:
     with client(server.url) as http:
         answer = http.get("health/ready")
