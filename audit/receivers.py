@@ -11,7 +11,8 @@ from audit.models import AuditLog
 from balances.money import format_amount
 from ledgerlink.rows import insert_rows
 from transactions.instructions import Posted
-from transactions.signals import transactions_posted
+from transactions.models import TransactionLimit
+from transactions.signals import limit_changed, transactions_posted
 from users.actors import NAME_MAX_LENGTH, Actor
 from users.models import ApiKey, User
 from users.signals import api_key_changed, login_failed, user_changed, users_created
@@ -75,6 +76,18 @@ def _transaction_row(posted: Posted, at: datetime) -> Row:
         details["reason"] = t.description
     action = f"transaction.{posted.action}"
     return _row(posted.order.actor, action, ("transaction", t.pk), details, at)
+
+
+@receiver(limit_changed, dispatch_uid="audit.record_limit")
+def record_limit(
+    limit: TransactionLimit, actor: Actor, changes: dict[str, Any], **_kwargs: Any
+) -> None:
+    details = {
+        "of": limit.user.username if limit.user is not None else f"role {limit.role}",
+        "currency": limit.currency,
+        "changes": changes,
+    }
+    _write([_row(actor, "limit.changed", ("limit", limit.pk), details, timezone.now())])
 
 
 @receiver(users_created, dispatch_uid="audit.record_users_created")

@@ -37,6 +37,8 @@ OPEN_REGISTRATION = flag("OPEN_REGISTRATION", default=True)
 POSTING_MODE = text("POSTING_MODE", "queued")
 POSTING_QUEUE_SIZE = number("POSTING_QUEUE_SIZE", 2000)
 POSTING_BATCH_SIZE = number("POSTING_BATCH_SIZE", 500)
+# Days for which an idempotency key is remembered at least; `prune_idempotency_keys` forgets it.
+IDEMPOTENCY_KEY_DAYS = number("IDEMPOTENCY_KEY_DAYS", 30)
 POSTING_TIMEOUT_SECONDS = number("POSTING_TIMEOUT_SECONDS", 10)
 
 # --- Applications ------------------------------------------------------------------------------
@@ -302,6 +304,12 @@ UNFOLD = {
                         "fact_check",
                         "audit.auditlog",
                         "Who did what, when, and from where. Nothing in it can be changed.",
+                    ),
+                    _page(
+                        "Limits",
+                        "speed",
+                        "transactions.transactionlimit",
+                        "How much a user or a role may send, at once and in a day.",
                     ),
                     _page(
                         "Idempotency keys",

@@ -37,6 +37,7 @@ MUTABLE = {
     "balances.Balance": {"balance_never_deleted", "balance_version_grows", "balance_keeps_owner"},
     "transactions.Transaction": {"transaction_never_deleted", "transaction_final"},
     "transactions.IdempotencyKey": set(),
+    "transactions.TransactionLimit": set(),
 }  # fmt: skip
 
 

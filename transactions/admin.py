@@ -6,9 +6,10 @@ from django.http import HttpRequest
 
 from balances.admin import CurrencyFilter, money, owner_link
 from balances.models import Balance
+from balances.money import format_amount
 from ledgerlink.admin import ReadOnlyAdmin, badge, link, shown_json, shown_time, uuid_of
 from transactions.enums import TransactionStatus
-from transactions.models import IdempotencyKey, Transaction
+from transactions.models import IdempotencyKey, Transaction, TransactionLimit
 
 STATUS_COLOURS = {
     str(TransactionStatus.COMPLETED.label): "success",
@@ -157,5 +158,39 @@ class IdempotencyKeyAdmin(ReadOnlyAdmin):
 
     @admin.display(description="transaction")
     def made(self, key: IdempotencyKey) -> str:
+        if key.transaction_id is None:
+            return "A batch"
         page = "transactions_transaction_change"
         return link(str(key.transaction_id), page, key.transaction_id)
+
+
+@admin.register(TransactionLimit)
+class TransactionLimitAdmin(ReadOnlyAdmin):
+    """Set with `manage.py set_limit`."""
+
+    list_display = ("whose", "currency", "per_transaction_shown", "per_day_shown", "updated_at")
+    list_filter = ("role", "currency")
+    list_select_related = ("user",)
+    search_fields = ("username",)
+    search_help_text = "Username"
+    ordering = ("-id",)
+    fields = ("whose", "currency", "per_transaction_shown", "per_day_shown", "updated_at")
+
+    def matching(self, term: str) -> Q:
+        return Q(user__username__icontains=term)
+
+    @admin.display(description="of")
+    def whose(self, limit: TransactionLimit) -> str:
+        return str(limit.user) if limit.user is not None else f"every {limit.role}"
+
+    @admin.display(description="one transaction")
+    def per_transaction_shown(self, limit: TransactionLimit) -> str:
+        return _limit(limit.per_transaction, limit.currency)
+
+    @admin.display(description="one day (UTC)")
+    def per_day_shown(self, limit: TransactionLimit) -> str:
+        return _limit(limit.per_day, limit.currency)
+
+
+def _limit(minor: int | None, currency: str) -> str:
+    return "No limit" if minor is None else f"{format_amount(minor, currency)} {currency}"

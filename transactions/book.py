@@ -26,6 +26,7 @@ from transactions.instructions import (
     Posted,
     Unit,
 )
+from transactions.limits import Allowance, allowances_of, is_limited
 from transactions.models import IdempotencyKey, Transaction
 from users.models import User
 
@@ -62,6 +63,7 @@ class Book:
     named: dict[UUID, Transaction]  # what settlements and reversals are about
     reversed_amounts: dict[UUID, int]
     used_keys: dict[KeyOfCaller, UsedKey]
+    allowances: dict[int, Allowance]  # of the paying balances that have a limit, by id
     new_keys: list[NewKey] = field(default_factory=list)
     posted: list[Posted] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
@@ -75,6 +77,7 @@ class Book:
             named=dict(self.named),
             reversed_amounts=dict(self.reversed_amounts),
             used_keys=dict(self.used_keys),
+            spent={pk: allowance.spent for pk, allowance in self.allowances.items()},
         )
 
     def turn_back(self, to: "Bookmark") -> None:
@@ -85,6 +88,8 @@ class Book:
         self.named = to.named
         self.reversed_amounts = to.reversed_amounts
         self.used_keys = to.used_keys
+        for pk, spent in to.spent.items():
+            self.allowances[pk].spent = spent
 
     def _keys_of(self, orders: Sequence[Order]) -> set[AccountKey]:
         keys: set[AccountKey] = set()
@@ -107,6 +112,7 @@ class Bookmark:
     named: dict[UUID, Transaction]
     reversed_amounts: dict[UUID, int]
     used_keys: dict[KeyOfCaller, UsedKey]
+    spent: dict[int, int]
 
 
 def open_book(units: Sequence[Unit]) -> Book:
@@ -122,15 +128,24 @@ def open_book(units: Sequence[Unit]) -> Book:
     accounts = lock_accounts(keys)
     # Everything read from here on was committed before the locks were granted, and whoever would
     # change a transaction between these balances waits for us.
+    at = timezone.now()
+    parties = _parties(orders, accounts.values())
     return Book(
-        at=timezone.now(),
+        at=at,
         accounts=accounts,
         accounts_by_id={account.id: account for account in accounts.values()},
-        parties=_parties(orders, accounts.values()),
+        parties=parties,
         named=Transaction.objects.in_bulk(ids) if ids else {},
         reversed_amounts=_reversed_amounts(ids) if ids else {},
         used_keys=_used_keys(units),
+        allowances=allowances_of(_limited(orders, accounts), parties, at),
     )
+
+
+def _limited(orders: Sequence[Order], accounts: dict[AccountKey, Account]) -> list[Account]:
+    """The users' balances out of which users ask to send money."""
+    keys = {o.source_key for o in orders if isinstance(o, Instruction) and is_limited(o)}
+    return [accounts[key] for key in keys if key in accounts]
 
 
 def _keys_of_named(ids: set[UUID]) -> set[AccountKey]:
@@ -144,8 +159,13 @@ def _keys_of_named(ids: set[UUID]) -> set[AccountKey]:
 def _parties(orders: Sequence[Order], accounts: Iterable[Account]) -> dict[int, Party]:
     asked = {account.user_id for account in accounts} | {order.actor.user_id for order in orders}
     ids = {user_id for user_id in asked if user_id is not None}
-    rows = User.objects.filter(pk__in=ids).values_list("pk", "username", "is_active", "deleted_at")
-    return {pk: Party(pk, name, active, deleted is not None) for pk, name, active, deleted in rows}
+    rows = User.objects.filter(pk__in=ids).values_list(
+        "pk", "username", "role", "is_active", "deleted_at"
+    )
+    return {
+        pk: Party(pk, name, role, active, deleted is not None)
+        for pk, name, role, active, deleted in rows
+    }
 
 
 def _reversed_amounts(ids: set[UUID]) -> dict[UUID, int]:

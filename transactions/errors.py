@@ -37,6 +37,16 @@ class MinimumNotKept(PostingRefused):
     title = "The paying balance would fall below the minimum that was asked for"
 
 
+class AmountLimitExceeded(PostingRefused):
+    code = "amount_limit_exceeded"
+    title = "The amount is above the limit of one transaction"
+
+
+class DailyLimitExceeded(PostingRefused):
+    code = "daily_limit_exceeded"
+    title = "The amount is above what may still be sent today"
+
+
 class NotReversible(LedgerError):
     code = "not_reversible"
     title = "This transaction can't be reversed"
@@ -147,6 +157,8 @@ _BY_CODE = {
         BalanceLimitExceeded,
         VersionConflict,
         MinimumNotKept,
+        AmountLimitExceeded,
+        DailyLimitExceeded,
     )
 }
 

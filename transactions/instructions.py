@@ -120,6 +120,7 @@ class Party:
 
     id: int
     username: str
+    role: str
     is_active: bool
     is_deleted: bool
 

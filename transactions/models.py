@@ -9,6 +9,7 @@ from uuid_utils.compat import uuid7
 
 from balances.models import CURRENCY_MAX_LENGTH, Balance
 from transactions.enums import TransactionStatus, TransactionType
+from users.roles import Role
 
 DESCRIPTION_MAX_LENGTH = 255
 REFERENCE_MAX_LENGTH = 100
@@ -101,6 +102,40 @@ class Transaction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} {self.pk}"
+
+
+class TransactionLimit(models.Model):
+    """How much a user, or each user of a role, may send in one currency: by one transaction and
+    in one day (UTC). Minor units; None: no limit. A user's own limit stands before their role's.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    role = models.CharField(max_length=10, choices=Role, null=True, blank=True)  # noqa: DJ001 - NULL: a user's
+    currency = models.CharField(max_length=CURRENCY_MAX_LENGTH)
+    per_transaction = models.BigIntegerField(null=True, blank=True)
+    per_day = models.BigIntegerField(null=True, blank=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["user", "currency"], name="limit_once_per_user"),
+            models.UniqueConstraint(fields=["role", "currency"], name="limit_once_per_role"),
+            models.CheckConstraint(
+                condition=Q(user__isnull=True, role__isnull=False)
+                | Q(user__isnull=False, role__isnull=True),
+                name="limit_of_user_or_role",
+            ),
+            models.CheckConstraint(
+                condition=(Q(per_transaction__isnull=True) | Q(per_transaction__gte=0))
+                & (Q(per_day__isnull=True) | Q(per_day__gte=0)),
+                name="limit_not_negative",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"limit of {self.role or self.user} in {self.currency}"
 
 
 class AsciiField(models.CharField):  # type: ignore[type-arg] # django-stubs' generics are not runtime ones

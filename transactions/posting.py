@@ -43,6 +43,7 @@ from transactions.instructions import (
     UnitOutcome,
     shown_to,
 )
+from transactions.limits import is_limited
 from transactions.models import IdempotencyKey, Transaction
 from transactions.refusals import (
     refusal_of_movement,
@@ -148,12 +149,15 @@ def _post_one(book: Book, order: Order) -> Outcome:
 def _move(book: Book, order: Order, instruction: Instruction) -> Outcome:
     """Move the money, or hold it while it is pending."""
     source, destination = _accounts_of(book, instruction)
-    refusal = refusal_of_movement(instruction, source, destination)
+    allowance = book.allowances.get(source.id) if is_limited(instruction) else None
+    refusal = refusal_of_movement(instruction, source, destination, allowance)
     transaction = _transaction(book, instruction, source, destination)
     if refusal is not None:
         transaction.status = TransactionStatus.FAILED
         transaction.failure_code = refusal.code
         return _post(book, order, "failed", transaction, refusal)
+    if allowance is not None:
+        allowance.spent += instruction.amount
     if instruction.allow_overdraft and source.house is None:
         source.cover(instruction.amount)
     if instruction.expires_at is not None:

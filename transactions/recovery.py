@@ -47,7 +47,7 @@ def _outcome(order: Order, transaction: Transaction) -> Outcome:
 def _party(user: User | None) -> Party | None:
     if user is None:
         return None
-    return Party(user.pk, user.username, user.is_active, user.deleted_at is not None)
+    return Party(user.pk, user.username, user.role, user.is_active, user.deleted_at is not None)
 
 
 def _account(balance: Balance) -> Account:

@@ -8,11 +8,12 @@ from ledgerlink.errors import LedgerError
 from transactions import errors
 from transactions.enums import TransactionStatus, TransactionType
 from transactions.instructions import Instruction
+from transactions.limits import Allowance
 from transactions.models import Transaction
 
 
 def refusal_of_movement(
-    instruction: Instruction, source: Account, destination: Account
+    instruction: Instruction, source: Account, destination: Account, allowance: Allowance | None
 ) -> errors.PostingRefused | None:
     """Why this money may not move (or be held) now, or None."""
     amount = instruction.amount
@@ -25,6 +26,10 @@ def refusal_of_movement(
     standing = refusal_of_status(source, destination)
     if standing is not None:
         return standing
+    if allowance is not None:
+        exceeded = refusal_of_limit(amount, allowance, source.currency)
+        if exceeded is not None:
+            return exceeded
     if source.house is None and amount > source.available and not instruction.allow_overdraft:
         return errors.InsufficientFunds(
             f"{format_amount(amount, source.currency)} {source.currency} is more than is available."
@@ -34,6 +39,26 @@ def refusal_of_movement(
         kept = format_amount(least, source.currency)
         return errors.MinimumNotKept(f"Less than {kept} {source.currency} would be left.")
     return refusal_of_size(amount, source, destination)
+
+
+def refusal_of_limit(
+    amount: int, allowance: Allowance, currency: str
+) -> errors.PostingRefused | None:
+    """Names the limit, and what of it is left."""
+    if allowance.per_transaction is not None and amount > allowance.per_transaction:
+        limit = format_amount(allowance.per_transaction, currency)
+        return errors.AmountLimitExceeded(
+            f"At most {limit} {currency} may be sent at once.", limit=limit
+        )
+    if allowance.per_day is not None and allowance.spent + amount > allowance.per_day:
+        limit = format_amount(allowance.per_day, currency)
+        remaining = format_amount(max(0, allowance.per_day - allowance.spent), currency)
+        return errors.DailyLimitExceeded(
+            f"At most {limit} {currency} may be sent in a day; {remaining} are left today (UTC).",
+            limit=limit,
+            remaining=remaining,
+        )
+    return None
 
 
 def refusal_of_status(source: Account, destination: Account) -> errors.PostingRefused | None:

@@ -5,3 +5,6 @@ from django.dispatch import Signal
 # posted: Sequence[Posted] (transactions/instructions.py), completed and failed ones alike, at:
 # datetime. A receiver that fails rolls the money back.
 transactions_posted = Signal()
+
+# limit: TransactionLimit, actor: Actor, changes: {field: [before, after]}, amounts as text
+limit_changed = Signal()

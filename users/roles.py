@@ -60,6 +60,7 @@ _READING = (
     "balances.view_balance",
     "balances.view_balancehistory",
     "transactions.view_transaction",
+    "transactions.view_transactionlimit",
     "audit.view_auditlog",
 )
 ADMIN_PERMISSIONS: dict[Role, tuple[str, ...]] = {

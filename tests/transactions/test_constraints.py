@@ -14,7 +14,7 @@ from balances.models import Balance
 from tests.books import balance_of, fund, idempotency, post_one, transfer
 from tests.refusals import constraint_names, delete_row, refused_by, trigger_names
 from transactions.enums import TransactionStatus, TransactionType
-from transactions.models import IdempotencyKey, Transaction
+from transactions.models import IdempotencyKey, Transaction, TransactionLimit
 from users.models import User
 
 pytestmark = pytest.mark.django_db
@@ -40,6 +40,12 @@ BAD_TRANSACTIONS: dict[str, list[dict[str, Any]]] = {
     ],
     "transaction_captures_no_more": [{"authorized_amount": 99}],
 }
+OF_LIMITS: dict[str, list[dict[str, Any]]] = {
+    "limit_not_negative": [{"per_day": -1}, {"per_transaction": -1}],
+    "limit_of_user_or_role": [{"role": None}, {"role": "user", "user_id": 1}],
+    "limit_once_per_role": [{}],
+    "limit_once_per_user": [{"role": None, "user_id": 1}],
+}
 BY_OTHER_MEANS = {"transaction_two_balances", "idempotency_key_once"}
 
 
@@ -61,7 +67,7 @@ def new_transaction(**fields: Any) -> Transaction:
 
 
 def test_constraints_are_all_broken_here() -> None:
-    assert {*BAD_TRANSACTIONS, *BY_OTHER_MEANS} == constraint_names("transactions")
+    assert {*BAD_TRANSACTIONS, *OF_LIMITS, *BY_OTHER_MEANS} == constraint_names("transactions")
 
 
 @pytest.mark.parametrize(
@@ -73,6 +79,20 @@ def test_transaction_that_breaks_a_rule_is_refused(
     fund(alice, "100.00")
     with refused_by(name):
         new_transaction(**fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"), [(name, case) for name, cases in OF_LIMITS.items() for case in cases]
+)
+def test_limit_that_breaks_a_rule_is_refused(
+    name: str, fields: dict[str, Any], alice: User
+) -> None:
+    TransactionLimit.objects.create(role="user", currency="USD")
+    TransactionLimit.objects.create(user=alice, currency="USD")
+    given = {**fields, "user_id": alice.pk} if "user_id" in fields else fields
+    currency = "USD" if "once" in name else "EUR"
+    with refused_by(name):
+        TransactionLimit.objects.create(**{"role": "user", "currency": currency, **given})
 
 
 def test_transaction_from_a_balance_to_itself_is_refused(alice: User) -> None:

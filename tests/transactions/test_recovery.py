@@ -1,15 +1,18 @@
 """The database vanishes while money is being posted: nothing is lost, nothing is doubled."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from ledgerlink.errors import Unavailable
 from tests.books import (
     SYSTEM,
     amount_of,
     assert_books_are_sound,
+    balance_of,
     deposit,
     fund,
     idempotency,
@@ -21,6 +24,7 @@ from tests.faulty_network import CutOnCommit
 from tests.server_process import free_port
 from tests.signals import connected
 from transactions import errors
+from transactions.instructions import Order, Reversal, Settlement
 from transactions.models import IdempotencyKey, Transaction
 from transactions.processor import post_directly
 from transactions.recovery import already_posted
@@ -96,6 +100,29 @@ def test_batch_whose_commit_was_lost_answers_as_if_it_was_not(
     replayed = [number for number, outcome in enumerate(outcomes) if outcome.replayed]
     assert replayed == [5, 8]
     assert amount_of(bob) == 400
+    assert_books_are_sound()
+
+
+@on_a_server
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_capture_and_reversal_whose_commits_were_lost_happen_once(
+    when: str, alice: User, bob: User, wire: CutOnCommit
+) -> None:
+    fund(alice, "10.00")
+    held = transfer(alice, bob, "5.00", expires_at=timezone.now() + timedelta(hours=1))
+    back = Reversal(transaction_id=held.id, amount=100, reason="one too many", actor=SYSTEM)
+    orders: list[Order] = [
+        held,
+        Settlement(transaction_id=held.id, capture_amount=400, actor=SYSTEM),
+        back,
+    ]
+    for order in orders:
+        wire.arm(deliver=when == "after")
+        (outcome,) = post_directly([order])
+        assert outcome.error is None
+    assert wire.cuts == 3
+    assert (amount_of(alice), amount_of(bob)) == (700, 300)
+    assert balance_of(alice).held == 0
     assert_books_are_sound()
 
 

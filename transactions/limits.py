@@ -1,0 +1,100 @@
+"""How much users may send: set by operators, judged by the posting engine under its locks."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q, Sum
+from django.db.transaction import atomic
+
+from balances.accounts import Account
+from balances.money import format_amount
+from transactions.enums import TransactionStatus, TransactionType
+from transactions.instructions import Instruction, Party
+from transactions.models import Transaction, TransactionLimit
+from transactions.signals import limit_changed
+from users.actors import Actor
+from users.models import User
+from users.roles import Role
+
+_OUTGOING = (TransactionType.TRANSFER, TransactionType.WITHDRAWAL)
+_COUNTED = (TransactionStatus.COMPLETED, TransactionStatus.PENDING)
+
+
+@dataclass(slots=True)
+class Allowance:
+    """The limits of a paying balance and what it has `spent` today; minor units, None: no limit."""
+
+    per_transaction: int | None
+    per_day: int | None
+    spent: int = 0
+
+
+def is_limited(instruction: Instruction) -> bool:
+    """Commands are not: they replay what has happened elsewhere."""
+    return instruction.type in _OUTGOING and instruction.actor.user_id is not None
+
+
+def allowances_of(
+    accounts: Collection[Account], parties: Mapping[int, Party], at: datetime
+) -> dict[int, Allowance]:
+    """The allowance of each of these locked balances that has a limit, by its id."""
+    owned = [a for a in accounts if a.user_id is not None]
+    if not owned:
+        return {}
+    roles = {parties[a.user_id or 0].role for a in owned}
+    limits = TransactionLimit.objects.filter(
+        Q(user_id__in={a.user_id for a in owned}) | Q(role__in=roles)
+    )
+    by_owner = {(limit.user_id or limit.role, limit.currency): limit for limit in limits}
+    if not by_owner:
+        return {}
+    allowances = {}
+    for account in owned:
+        party = parties[account.user_id or 0]
+        limit = by_owner.get((party.id, account.currency)) or by_owner.get(
+            (party.role, account.currency)
+        )
+        if limit is not None:
+            spent = 0 if limit.per_day is None else _spent_today(account.id, at)
+            allowances[account.id] = Allowance(limit.per_transaction, limit.per_day, spent)
+    return allowances
+
+
+def _spent_today(balance_id: int, at: datetime) -> int:
+    """What left or is held since midnight UTC. The time-ordered keys bound the index scan."""
+    midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    first_key = UUID(int=int(midnight.timestamp() * 1000) << 80)
+    sent = Transaction.objects.filter(
+        source_id=balance_id, pk__gte=first_key, type__in=_OUTGOING, status__in=_COUNTED
+    )
+    return int(sent.aggregate(total=Sum("amount"))["total"] or 0)
+
+
+def set_limit(
+    *,
+    subject: User | Role,
+    currency: str,
+    per_transaction: int | None,
+    per_day: int | None,
+    by: Actor,
+) -> TransactionLimit:
+    """Set or replace the limits of a user, or of all users of a role; minor units, None: none."""
+    whose = {"user": subject} if isinstance(subject, User) else {"role": subject.value}
+    new = {"per_transaction": per_transaction, "per_day": per_day}
+    with atomic():
+        limit = TransactionLimit.objects.select_for_update().filter(currency=currency, **whose)
+        before = limit.first() or TransactionLimit(currency=currency, **whose)
+        changes = {
+            name: [_text(getattr(before, name), currency), _text(value, currency)]
+            for name, value in new.items()
+        }
+        before.per_transaction, before.per_day = per_transaction, per_day
+        before.save()
+        limit_changed.send(sender=None, limit=before, actor=by, changes=changes)
+    return before
+
+
+def _text(minor: int | None, currency: str) -> str | None:
+    return None if minor is None else format_amount(minor, currency)
