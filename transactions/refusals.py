@@ -98,7 +98,10 @@ def refusal_of_settlement(
     if capture_amount > pending.amount:
         held = format_amount(pending.amount, pending.currency)
         return errors.CaptureTooLarge(f"Only {held} {pending.currency} were held.")
-    return refusal_of_status(source, destination) or refusal_of_size(0, source, destination)
+    standing = refusal_of_status(source, destination)
+    if standing is None and destination.amount + capture_amount > MAX_BALANCE:
+        return errors.BalanceLimitExceeded("A balance can't hold that much.")
+    return standing
 
 
 def refusal_of_reversal(original: Transaction, amount: int, left: int) -> LedgerError | None:
