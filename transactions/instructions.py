@@ -157,7 +157,8 @@ class Outcome:
     """What became of one order.
 
     `transaction` is None when nothing was kept. `error` tells why no money moved. `posted` is what
-    was written just now; on a replay it is None, and `answer` is what was kept of the first time.
+    was written just now, if not by this order then by the one of the same batch that it replays.
+    On a replay `answer` is what was kept of the first time.
     """
 
     transaction: Transaction | None

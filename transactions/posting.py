@@ -76,6 +76,8 @@ def _post_unit(book: Book, unit: Unit) -> UnitOutcome:
         used = book.used_keys.get((unit.scope, unit.idempotency.key))
         if used is not None:
             return _replayed_unit(unit, used)
+        reserved = UsedKey(unit.idempotency.fingerprint, answer=None, outcome=None)
+        book.used_keys[unit.scope, unit.idempotency.key] = reserved  # no member may use it
     outcomes: list[Outcome] = []
     for group, members in groupby(unit.orders, key=lambda order: order.group):
         if group is None:
@@ -308,7 +310,7 @@ def _post(
 def _replayed(asked: Idempotency, used: UsedKey) -> Outcome:
     if asked.fingerprint != used.fingerprint or used.outcome is None:
         return Outcome(None, _key_reused())
-    return replace(used.outcome, posted=None, answer=used.answer, replayed=True)
+    return replace(used.outcome, answer=used.answer, replayed=True)
 
 
 def _key_reused() -> errors.IdempotencyKeyReused:
