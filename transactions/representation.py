@@ -76,7 +76,10 @@ def answer_of_outcome(outcome: Outcome, actor: Actor) -> Answer:
 
 
 def answer_of_dry_run(outcome: Outcome, actor: Actor) -> Answer:
-    """What would have been answered; nothing of it exists, so nothing has an id."""
+    """What would have been answered; nothing of it exists, so nothing has an id. What would be
+    replayed is answered as it was."""
+    if outcome.posted is None and outcome.answer is not None:
+        return outcome.answer
     if outcome.error is not None:
         return _answer(outcome.error.status, _problem(outcome.error, actor))
     assert outcome.posted is not None
