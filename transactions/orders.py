@@ -67,17 +67,24 @@ def _sides(request: Request, kind: TransactionType, body: dict[str, Any]) -> tup
         payer = subject_id(request, body.get("from_user_id"), Capability.MOVE_ANY_MONEY)
         return payer, body["to_user_id"]
     owner = subject_id(request, body.get("user_id"), Capability.MOVE_ANY_MONEY)
-    if not settings.SELF_SERVICE_FUNDING and not _may_move_any(request):
-        raise FundingNotAllowed("Ask finance to deposit or withdraw for you.")
+    _require_may_fund(request)
     deposits = kind == TransactionType.DEPOSIT
     return (House.EXTERNAL, owner) if deposits else (owner, House.EXTERNAL)
+
+
+def _require_may_fund(request: Request) -> None:
+    if not settings.SELF_SERVICE_FUNDING and not _may_move_any(request):
+        raise FundingNotAllowed("Ask finance to deposit or withdraw for you.")
 
 
 def capture(
     request: Request, pending: Transaction, amount: str | None, idempotency: Idempotency | None
 ) -> Settlement:
-    """`amount` is of the transaction's currency, None for all of it. Raises PermissionDenied, or a
-    ValidationError of the amount."""
+    """`amount` is of the transaction's currency, None for all of it. Raises PermissionDenied,
+    FundingNotAllowed while self-service is off, or a ValidationError of the amount."""
+    _require_may_settle(request, pending)
+    if pending.type != TransactionType.TRANSFER:
+        _require_may_fund(request)
     minor = None if amount is None else amount_in(pending.currency, amount)
     return _settlement(request, pending, minor, idempotency)
 
@@ -86,20 +93,24 @@ def cancellation(
     request: Request, pending: Transaction, idempotency: Idempotency | None
 ) -> Settlement:
     """Raises PermissionDenied."""
+    _require_may_settle(request, pending)
     return _settlement(request, pending, 0, idempotency)
+
+
+def _require_may_settle(request: Request, pending: Transaction) -> None:
+    """Both parties of a transfer may settle it; of what involves a house account, the party that
+    asked for it; and staff in any case."""
+    user_id = request.user.pk
+    is_party = user_id in {pending.source.user_id, pending.destination.user_id}
+    is_transfer = pending.type == TransactionType.TRANSFER
+    own = is_party and (is_transfer or pending.requested_by_id == user_id)
+    if not own and not _may_move_any(request):
+        raise PermissionDenied
 
 
 def _settlement(
     request: Request, pending: Transaction, minor: int | None, idempotency: Idempotency | None
 ) -> Settlement:
-    """Both parties of a transfer may settle it; of what involves a house account, whoever asked
-    for it; and staff in any case."""
-    user_id = request.user.pk
-    is_party = user_id in {pending.source.user_id, pending.destination.user_id}
-    is_transfer = pending.type == TransactionType.TRANSFER
-    own = (is_transfer and is_party) or pending.requested_by_id == user_id
-    if not own and not _may_move_any(request):
-        raise PermissionDenied
     order = Settlement(
         transaction_id=pending.pk, capture_amount=minor, actor=Actor.of(caller(request))
     )
