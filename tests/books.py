@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import defaultdict
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,14 @@ from balances.enums import BalanceStatus, House, Owner
 from balances.models import Balance, BalanceHistory
 from balances.money import parse_amount
 from transactions.enums import TransactionStatus, TransactionType
-from transactions.instructions import Idempotency, Instruction, Outcome
+from transactions.instructions import (
+    Idempotency,
+    Instruction,
+    Order,
+    Outcome,
+    Reversal,
+    Settlement,
+)
 from transactions.models import Transaction
 from transactions.processor import post_directly
 from users.actors import Actor
@@ -81,7 +89,67 @@ def withdrawal(source: User, amount: str, currency: str = "USD", **fields: Any) 
     )
 
 
-def post_one(asked: Instruction) -> Outcome:
+def in_an_hour() -> datetime:
+    """When a hold of the tests expires unless they say otherwise."""
+    return timezone.now() + timedelta(hours=1)
+
+
+def hold(
+    source: User | House,
+    destination: User | House,
+    amount: str,
+    currency: str = "USD",
+    **fields: Any,
+) -> Transaction:
+    """A pending transfer (deposit, withdrawal) that was posted just now."""
+    kind = TransactionType.TRANSFER
+    if isinstance(source, House) or isinstance(destination, House):
+        kind = TransactionType.DEPOSIT if isinstance(source, House) else TransactionType.WITHDRAWAL
+    fields.setdefault("expires_at", in_an_hour())
+    outcome = post_one(instruction(kind, source, destination, amount, currency, **fields))
+    assert outcome.error is None
+    assert outcome.transaction is not None
+    return outcome.transaction
+
+
+def capture(pending: Transaction, amount: str | None = None, **fields: Any) -> Settlement:
+    """All of it, or `amount`."""
+    minor = None if amount is None else parse_amount(amount, pending.currency)
+    fields.setdefault("actor", SYSTEM)
+    return Settlement(transaction_id=pending.pk, capture_amount=minor, **fields)
+
+
+def cancel(pending: Transaction, **fields: Any) -> Settlement:
+    fields.setdefault("actor", SYSTEM)
+    return Settlement(transaction_id=pending.pk, capture_amount=0, **fields)
+
+
+def reverse(original: Transaction, amount: str | None = None, **fields: Any) -> Reversal:
+    """All that is left of it, or `amount`."""
+    minor = None if amount is None else parse_amount(amount, original.currency)
+    fields.setdefault("actor", SYSTEM)
+    fields.setdefault("reason", "sent back")
+    return Reversal(transaction_id=original.pk, amount=minor, **fields)
+
+
+def expire(pending: Transaction) -> None:
+    """Let its time have passed a second ago."""
+    past = timezone.now() - timedelta(seconds=1)
+    assert Transaction.objects.filter(pk=pending.pk, status="pending").update(expires_at=past) == 1
+
+
+def stored(transaction: Transaction) -> Transaction:
+    """The row as the database has it now."""
+    return Transaction.objects.get(pk=transaction.pk)
+
+
+def standing(owner: User | House, currency: str = "USD") -> tuple[int, int, int, int]:
+    """Posted, held and available minor units, and the version."""
+    balance = balance_of(owner, currency)
+    return balance.amount, balance.held, balance.available, balance.version
+
+
+def post_one(asked: Order) -> Outcome:
     (outcome,) = post_directly([asked])
     return outcome
 
@@ -149,6 +217,8 @@ def assert_books_are_sound() -> None:
     """Prove the invariants of the books from the tables alone, without the code under test."""
     last: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))  # version, amount
     legs: dict[Any, list[tuple[int, int]]] = defaultdict(list)  # transaction: (balance, delta)
+    held: dict[int, int] = defaultdict(int)  # by balance
+    given_back: dict[Any, int] = defaultdict(int)  # by the transaction that was reversed
     for entry in BalanceHistory.objects.order_by("balance_id", "version"):
         version, amount = last[entry.balance_id]
         assert entry.version == version + 1
@@ -156,11 +226,19 @@ def assert_books_are_sound() -> None:
         assert entry.amount_after == amount + entry.delta
         last[entry.balance_id] = entry.version, entry.amount_after
         legs[entry.transaction_id].append((entry.balance_id, entry.delta))
+    transactions = list(Transaction.objects.all())
+    for t in transactions:
+        if t.status == TransactionStatus.PENDING:
+            held[t.source_id] += t.amount
+        if t.status == TransactionStatus.COMPLETED and t.reverses_id is not None:
+            given_back[t.reverses_id] += t.amount
     for balance in Balance.objects.all():
         assert (balance.entry_count, balance.amount) == last[balance.pk]
+        assert balance.held == held[balance.pk]
         assert balance.house is not None or balance.available >= 0
-    for t in Transaction.objects.all():
+    for t in transactions:
         moved = t.status == TransactionStatus.COMPLETED
+        assert given_back[t.pk] <= (t.amount if moved else 0)
         expected = [(t.source_id, -t.amount), (t.destination_id, t.amount)] if moved else []
         assert sorted(legs.pop(t.pk, [])) == sorted(expected)
     assert not legs

@@ -16,6 +16,7 @@ from tests.books import (
     change_balance,
     deposit,
     fund,
+    hold,
     post_one,
     post_refused,
     transfer,
@@ -97,7 +98,7 @@ def test_money_of_another_currency_does_not_count(alice: User, bob: User) -> Non
 
 def test_held_money_cannot_be_spent(alice: User, bob: User) -> None:
     fund(alice, "100.00")
-    change_balance(alice, held=6_000)
+    hold(alice, bob, "60.00")
     post_refused(transfer(alice, bob, "40.01"), errors.InsufficientFunds)
     assert post_one(transfer(alice, bob, "40.00")).error is None
     assert balance_of(alice).available == 0
