@@ -8,6 +8,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -129,17 +130,28 @@ def _sentence(error: Exception) -> str:
     return str(detail)
 
 
-def bad_request(_request: HttpRequest, exception: Exception) -> HttpResponse:
-    return response(400, "invalid_request", "The request can't be understood.")
+# --- What Django answers by itself: the handlers of ledgerlink.urls ---
 
 
-def permission_denied(_request: HttpRequest, exception: Exception) -> HttpResponse:
-    return response(403, "permission_denied", "You may not do this.")
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _page(request, 400, "invalid_request", "The request can't be understood.")
 
 
-def page_not_found(_request: HttpRequest, exception: Exception) -> HttpResponse:
-    return response(404, "not_found", "There is nothing here.")
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _page(request, 403, "permission_denied", "You may not do this.")
 
 
-def server_error(_request: HttpRequest) -> HttpResponse:
-    return response(500, "internal_error", "Something went wrong on our side.")
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _page(request, 404, "not_found", "There is nothing here.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _page(request, 500, "internal_error", "Something went wrong on our side.")
+
+
+def _page(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:
+    """A page for people in the back-office, a problem document for everybody else."""
+    if not request.path.startswith("/admin/"):
+        return response(status, code, detail)
+    shown = document(status, code, detail)
+    return HttpResponse(render_to_string("admin/problem.html", shown), status=status)

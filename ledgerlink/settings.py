@@ -8,9 +8,7 @@ is served.
 import os
 from datetime import timedelta
 
-from django.templatetags.static import static
-from django.urls import reverse_lazy
-
+from ledgerlink.back_office import BACK_OFFICE
 from ledgerlink.environment import BASE_DIR, flag, items, number, text
 from ledgerlink.logs import logging_config
 from ledgerlink.secrets import secret_from
@@ -175,9 +173,11 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "users.password_validation.MaximumLengthValidator"},
 ]
 SIMPLE_JWT = {
     "ALGORITHM": "HS256",
+    "AUTH_HEADER_TYPES": ("Bearer", "bearer"),  # RFC 9110: the scheme's case does not matter
     "SIGNING_KEY": JWT_SECRET,
     "ISSUER": "ledgerlink",
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
@@ -229,96 +229,4 @@ X_FRAME_OPTIONS = "DENY"
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 
 LOGGING = logging_config(level=LOG_LEVEL, as_json=PRODUCTION)
-
-
-def _page(title: str, icon: str, model: str, description: str) -> dict[str, object]:
-    """An entry of the back-office's sidebar and first page, for those who may see the model."""
-    app, name = model.split(".")
-    # Keys belong to their transactions, and are seen by the same people.
-    seen_with = "transaction" if name == "idempotencykey" else name
-    return {
-        "title": title,
-        "icon": icon,
-        "link": reverse_lazy(f"admin:{app}_{name}_changelist"),
-        "permission": lambda request: request.user.has_perm(f"{app}.view_{seen_with}"),
-        "description": description,
-    }
-
-
-UNFOLD = {
-    "SITE_TITLE": "Ledger Link",
-    "SITE_HEADER": "Ledger Link",
-    "SITE_SUBHEADER": "Back-office",
-    "SITE_SYMBOL": "account_balance",
-    "SITE_URL": None,
-    "SITE_FAVICONS": [
-        {
-            "rel": "icon",
-            "type": "image/svg+xml",
-            "href": lambda _request: static("ledgerlink/favicon.svg"),
-        }
-    ],
-    "STYLES": [lambda _request: static("ledgerlink/admin.css")],
-    "SIDEBAR": {
-        "navigation": [
-            {
-                "title": "The books",
-                "items": [
-                    _page(
-                        "Transactions",
-                        "swap_horiz",
-                        "transactions.transaction",
-                        "Deposits, withdrawals and transfers: completed, pending and refused.",
-                    ),
-                    _page(
-                        "Balances",
-                        "account_balance_wallet",
-                        "balances.balance",
-                        "What each user and house account holds: posted, held and available.",
-                    ),
-                    _page(
-                        "Ledger entries",
-                        "menu_book",
-                        "balances.balancehistory",
-                        "Every change of every balance, with the amount before and after.",
-                    ),
-                ],
-            },
-            {
-                "title": "People and records",
-                "items": [
-                    _page(
-                        "Users",
-                        "group",
-                        "users.user",
-                        "Who has an account, in which role, and whether it is active.",
-                    ),
-                    _page(
-                        "API keys",
-                        "vpn_key",
-                        "users.apikey",
-                        "The keys of backends: whom they act as, what for, and when last used.",
-                    ),
-                    _page(
-                        "Audit trail",
-                        "fact_check",
-                        "audit.auditlog",
-                        "Who did what, when, and from where. Nothing in it can be changed.",
-                    ),
-                    _page(
-                        "Limits",
-                        "speed",
-                        "transactions.transactionlimit",
-                        "How much a user or a role may send, at once and in a day.",
-                    ),
-                    _page(
-                        "Idempotency keys",
-                        "key",
-                        "transactions.idempotencykey",
-                        "The keys callers sent, so that a request repeated moves money once.",
-                    ),
-                ],
-            },
-        ],
-    },
-}
+UNFOLD = BACK_OFFICE
