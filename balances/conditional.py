@@ -3,6 +3,7 @@
 import hashlib
 
 from django.http import HttpResponse, HttpResponseNotModified
+from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
 from rest_framework.request import Request
@@ -19,7 +20,7 @@ def json_with_etag(request: Request, body: str) -> HttpResponse:
     return response
 
 
-def keep_private(response: HttpResponse) -> None:
+def keep_private(response: HttpResponseBase) -> None:
     """Only the caller's own cache may keep it, and must ask before using it again."""
     response["Cache-Control"] = "private, no-cache"
     patch_vary_headers(response, ["Authorization"])

@@ -1,8 +1,10 @@
 from django.urls import path
 
 from balances.api import BalanceViewSet
+from balances.statement_api import StatementView
 
 urlpatterns = [
     path("balances/current", BalanceViewSet.as_view({"get": "current"}), name="balance-current"),
     path("balances/history", BalanceViewSet.as_view({"get": "history"}), name="balance-history"),
+    path("balances/statement", StatementView.as_view(), name="balance-statement"),
 ]

@@ -22,6 +22,7 @@ WITHDRAW = f"{API}/transactions/withdraw"
 TRANSACTIONS = f"{API}/transactions"
 CURRENT = f"{API}/balances/current"
 HISTORY = f"{API}/balances/history"
+STATEMENT = f"{API}/balances/statement"
 
 PROBLEM = "application/problem+json"
 # What a reader must never learn of how it is made.
