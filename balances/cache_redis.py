@@ -63,7 +63,8 @@ class RedisBalanceCache:
         self._redis: Any = get_redis_connection("default")
         self._put = self._redis.register_script(_PUT)
         self._lock = threading.Lock()
-        self._missed = 0  # calls that may have been lost
+        # Calls that may have been lost; one, since a process that was killed may have lost some.
+        self._missed = 1
         self._mended = 0  # what `_missed` was when Redis last took a new generation
         self._mender: threading.Thread | None = None
         self._rests_until = 0.0

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from balances.queries import balances_of
 from transactions.enums import TransactionStatus
@@ -31,7 +31,9 @@ def transaction_streams(
             base = base.filter(parties)
         return [base]
     streams = []
-    for balance in balances_of(user_id):
+    # A stranger's refused transfer may have opened a balance in which nothing ever happened.
+    used = Q(version__gt=0) | Exists(Transaction.objects.filter(source=OuterRef("pk")))
+    for balance in balances_of(user_id).filter(used):
         if filters.get("currency") not in {None, balance.currency}:
             continue
         if direction != "in":

@@ -55,8 +55,17 @@ def recovers(cache: RedisBalanceCache, version: int) -> None:
 
 @pytest.fixture
 def other_process(redis_cache: RedisBalanceCache) -> RedisBalanceCache:
-    """The cache as a second process has it."""
-    return RedisBalanceCache()
+    """The cache as a second process has it, which has served somebody before."""
+    other = RedisBalanceCache()
+    other.read(0)
+    return other
+
+
+def test_new_process_believes_nothing_of_before(redis_cache: RedisBalanceCache) -> None:
+    """The one before it may have been killed with invalidations that Redis never got."""
+    fill(redis_cache, account(3))
+    assert seen(RedisBalanceCache()) is None
+    assert seen(redis_cache) is None
 
 
 def test_what_one_process_writes_another_reads(
