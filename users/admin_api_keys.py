@@ -26,9 +26,9 @@ TITLES = {"add": "Add API key", "rotate": "Rotate", "revoke": "Revoke"}
 EXPLANATIONS = {
     "add": "The backend that gets the key acts as the user named here, and may do what that "
     "user's role allows, as far as the scopes reach. The key is shown once.",
-    "rotate": "A new key with the same user, name and scopes is made and shown once. The old one "
+    "rotate": "a new key with the same user, name and scopes is made and shown once. The old one "
     "stays valid for a while, so that the backend can change over.",
-    "revoke": "The key stops working at once, for good.",
+    "revoke": "the key stops working at once, for good.",
 }
 COLOURS = {"active": "success", "expiring": "warning", "expired": "info", "revoked": "danger"}
 ADD, DELETE = "users.add_apikey", "users.delete_apikey"
@@ -149,18 +149,18 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         on: int | None = None,
     ) -> HttpResponse:
         """The page with the form, or, once it is sent and right, what became of it."""
-        title = TITLES[what]
+        title, explanation = TITLES[what], EXPLANATIONS[what]
         if on is not None:
             key = self.get_queryset(request).filter(pk=on).first()
             if key is None:
                 messages.warning(request, "There is no such API key.")
                 return HttpResponseRedirect(reverse("admin:users_apikey_changelist"))
-            title = f"{title}: {key}"
+            title, explanation = f"{title}: {key}", f"{key}: {explanation}"
         if request.method == "POST" and form.is_valid():
             done = _tried(form, do)
             if done is not None:
                 return self._done(request, done)
-        context = {"form": form, "explanation": EXPLANATIONS[what], "button": TITLES[what]}
+        context = {"form": form, "explanation": explanation, "button": TITLES[what]}
         return self._page(request, "admin/api_key_form.html", title, **context)
 
     def _done(self, request: HttpRequest, done: Done) -> HttpResponse:

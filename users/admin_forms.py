@@ -117,13 +117,16 @@ def _limit_length(field: forms.Field) -> None:
 
 
 class ApiKeyAddForm(forms.Form):
-    username = forms.CharField(label="User", help_text="Username.", widget=AdminTextInput)
+    username = forms.CharField(label="Acts as (username)", widget=AdminTextInput)
     name = forms.CharField(
         max_length=API_KEY_NAME_MAX_LENGTH,
         help_text="What the key is for, such as “billing, production”.",
         widget=AdminTextInput,
     )
-    scopes = forms.MultipleChoiceField(choices=Scope.choices, widget=CheckboxSelectMultiple)
+    scopes = forms.MultipleChoiceField(
+        choices=[(scope, scope) for scope in Scope.values],  # as the API names them
+        widget=CheckboxSelectMultiple,
+    )
     days = forms.IntegerField(
         label="Valid for (days)",
         help_text="Empty: until it is revoked.",

@@ -14,6 +14,7 @@ from users.roles import Scope
 SCOPES: dict[tuple[str, str], Scope] = {
     ("GET", "balance-current"): Scope.READ,
     ("GET", "balance-history"): Scope.READ,
+    ("GET", "balance-statement"): Scope.READ,
     ("GET", "transaction-list"): Scope.READ,
     ("GET", "transaction-detail"): Scope.READ,
     ("POST", "transaction-transfer"): Scope.TRANSFER,

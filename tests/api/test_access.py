@@ -65,6 +65,7 @@ TABLE: dict[Route, tuple[int, ...]] = {
     ("POST",   "api-key-rotate"):        (401, 403, 403, 403, 403, 201, 403, 403, 403),
 
     ("GET",    "balance-current"):       (401, 200, 403, 200, 200, 200, 200, 200, 403),
+    ("GET",    "balance-statement"):     (401, 200, 403, 200, 200, 200, 200, 200, 403),
     ("GET",    "balance-history"):       (401, 200, 403, 200, 200, 200, 200, 200, 403),
 
     ("GET",    "transaction-list"):      (401, 200, 403, 200, 200, 200, 200, 200, 403),
@@ -172,6 +173,9 @@ SENT: dict[Route, Callable[[World], Call]] = {
     ("POST", "api-key-rotate"): lambda w: Call(w.api_key.pk, body={}),
     ("GET", "balance-current"): of_alice,
     ("GET", "balance-history"): of_alice,
+    ("GET", "balance-statement"): lambda w: Call(
+        query={"user_id": w.alice.pk, "currency": "USD", "format": "json"}
+    ),
     ("GET", "transaction-list"): of_alice,
     ("GET", "transaction-detail"): lambda w: Call(w.payment),
     ("POST", "transaction-transfer"): lambda w: Call(
