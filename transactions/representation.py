@@ -97,7 +97,9 @@ def answer_of_unit(unit: Unit, outcomes: Sequence[Outcome], *, dry_run: bool = F
         for index, outcome in enumerate(outcomes):
             error = outcome.error
             if error is not None and not isinstance(error, GroupRefused):
-                return _answer(error.status, _problem_of_group(index, outcome, error, actor))
+                invented = dry_run and outcome.posted is not None  # its transaction is not kept
+                kept = None if invented else outcome.transaction
+                return _answer(error.status, _problem_of_group(index, error, kept, actor))
     answers = [answer_of(outcome, actor) for outcome in outcomes]
     items = (
         f'{{"status":{a.status},"{"transaction" if a.status < 400 else "problem"}":{a.body}}}'
@@ -107,14 +109,14 @@ def answer_of_unit(unit: Unit, outcomes: Sequence[Outcome], *, dry_run: bool = F
 
 
 def _problem_of_group(
-    index: int, outcome: Outcome, error: LedgerError, actor: Actor
+    index: int, error: LedgerError, transaction: Transaction | None, actor: Actor
 ) -> dict[str, Any]:
     refused = BatchRefused(
         f"Nothing was posted, because of instruction {index}: {error.detail}",
         index=index,
         reason=error.code,
     )
-    kept = {} if outcome.transaction is None else {"transaction_id": str(outcome.transaction.pk)}
+    kept = {} if transaction is None else {"transaction_id": str(transaction.pk)}
     return _problem(refused, actor, **kept) | {"status": error.status}
 
 
