@@ -28,6 +28,7 @@ class StrictSerializer(serializers.Serializer[Any]):
         if isinstance(data, QueryDict):
             repeated = {name for name, values in data.lists() if len(values) > 1}
             errors |= _errors(repeated, "Give this once.", "repeated")
+            data = data.dict()  # else an empty value would pass for one left out
         value: dict[str, Any] = {}
         try:
             value = super().to_internal_value(data)
@@ -52,8 +53,8 @@ def _errors(names: set[str], detail: str, code: str) -> dict[str, Any]:
 class PageQuery(StrictSerializer):
     """The query string of a list; `ledgerlink.pagination` reads these two."""
 
-    cursor = serializers.CharField(required=False)
-    page_size = serializers.CharField(required=False)
+    cursor = serializers.CharField(required=False, allow_blank=True)
+    page_size = serializers.CharField(required=False, allow_blank=True)
 
 
 class TextField(serializers.CharField):
