@@ -16,6 +16,7 @@ api_v1: list[URLPattern | URLResolver] = [
     path("", include("users.urls")),
     path("", include("balances.urls")),
     path("", include("transactions.urls")),
+    path("", include("audit.urls")),
 ]
 
 urlpatterns = [

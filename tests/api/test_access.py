@@ -77,6 +77,8 @@ TABLE: dict[Route, tuple[int, ...]] = {
     ("POST",   "transaction-capture"):   (401, 200, 404, 403, 200, 200, 200, 200, 403),
     ("POST",   "transaction-cancel"):    (401, 200, 404, 403, 200, 200, 200, 200, 403),
     ("POST",   "transaction-reverse"):   (401, 201, 404, 403, 201, 201, 201, 201, 403),
+
+    ("GET",    "audit-list"):            (401, 403, 403, 200, 200, 200, 403, 200, 403),
 }
 # fmt: on
 
@@ -189,6 +191,7 @@ SENT: dict[Route, Callable[[World], Call]] = {
     ("POST", "transaction-capture"): lambda w: Call(w.hold, body={}),
     ("POST", "transaction-cancel"): lambda w: Call(w.hold, body={}),
     ("POST", "transaction-reverse"): lambda w: Call(w.payment, body={"reason": "returned"}),
+    ("GET", "audit-list"): lambda w: Call(query={"entity_type": "user", "entity_id": w.alice.pk}),
 }
 
 # Scopes that what is sent needs beside the route's own.
@@ -287,7 +290,7 @@ ABOUT_SOMEBODY = [
 def about_nobody(sent: Any) -> Any:
     """The same, about a user who does not exist."""
     if isinstance(sent, dict):
-        missing = {"user_id", "from_user_id"} & sent.keys()
+        missing = {"user_id", "from_user_id", "entity_id"} & sent.keys()
         inner = {name: about_nobody(value) for name, value in sent.items()}
         return inner | dict.fromkeys(missing, MISSING_NUMBER)
     return [about_nobody(item) for item in sent] if isinstance(sent, list) else sent
