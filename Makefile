@@ -7,7 +7,7 @@ DEV      := $(VENV)/.installed-dev
 PYTHONS  := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test check format lock clean
+.PHONY: help run dev test bench-pages check format lock clean
 
 # Installs one requirements file into the virtual environment: with uv where there is one.
 define install
@@ -21,7 +21,7 @@ define install
 endef
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 run: $(EMBEDDED) ## migrate, load demo data and serve on http://127.0.0.1:8080 (APP_PORT)
 	@$(BIN)/python manage.py migrate --verbosity 0
@@ -32,6 +32,9 @@ dev: $(DEV) ## virtual environment with everything that tests and checks need
 
 test: $(DEV) ## the whole suite, on SQLite and on MariaDB/MySQL + Redis (ARGS="-k posting")
 	@$(BIN)/python -m tests.run $(ARGS)
+
+bench-pages: $(DEV) ## whether any page of an account with a million entries costs the same
+	@$(BIN)/python -m bench.pages $(ARGS)
 
 check: $(DEV) ## lint, formatting, types, Django's system checks, missing migrations
 	$(BIN)/ruff check .

@@ -53,7 +53,7 @@ class BalanceViewSet(ViewSet):
     def current(self, request: Request) -> HttpResponse:
         """All balances of a user, or the one of `?currency=`, now or as posted `?at=` a moment.
         A currency in which nothing was ever moved has a balance of zero with version 0."""
-        query = valid(CurrentQuery, request)
+        query = CurrentQuery.read(request.query_params)
         owner = subject(request, query.get("user_id"))
         currency = query["currency"] or settings.DEFAULT_CURRENCY
         at = query.get("at")
@@ -66,7 +66,7 @@ class BalanceViewSet(ViewSet):
 
     def history(self, request: Request) -> Response:
         """The ledger entries of a user, newest first."""
-        query = valid(HistoryQuery, request)
+        query = HistoryQuery.read(request.query_params)
         owner = subject(request, query.get("user_id"))
         cursor, size = cursor_of(request), page_size(request)
         balances = list(balances_of(owner.pk))
@@ -104,14 +104,6 @@ def _at(owner: User, currency: str, at: datetime) -> dict[str, str]:
     past = {b.currency: b for b in balances_at(list(balances_of(owner.pk)), at) if b.entry_version}
     past.setdefault(currency, PastBalance(currency, amount=0, entry_version=0))
     return {code: dump_json(represent_past_balance(past[code], at)) for code in sorted(past)}
-
-
-def valid(kind: type[StrictSerializer], request: Request) -> dict[str, Any]:
-    """The query string as `kind` reads it. Raises ValidationError."""
-    query = kind(data=request.query_params)
-    query.is_valid(raise_exception=True)
-    valid: dict[str, Any] = query.validated_data
-    return valid
 
 
 def subject(request: Request, asked: int | None) -> User:

@@ -4,7 +4,6 @@ One hash per user: a field per currency holding `version|json` (no json: a fence
 all of the user's balances are in it, and the `generation` in which it was written.
 """
 
-import logging
 import threading
 import time
 from collections import defaultdict
@@ -18,12 +17,10 @@ from redis.exceptions import RedisError
 from balances.accounts import Account
 from balances.cache import FENCE, TTL_SECONDS, Cached, new_generation, value_of
 from balances.representation import ShownBalance
-
-logger = logging.getLogger(__name__)
+from ledgerlink.redis_breaker import RedisBreaker
 
 PREFIX = "ledgerlink:balances"
 GENERATION = f"{PREFIX}:generation"
-REST_SECONDS = 0.5  # after a failure Redis is left alone for so long
 MEND_SECONDS = 0.05  # between attempts to give a new generation to a Redis that missed something
 
 # ARGV: new generation, expected generation or '', ttl, complete, then (currency, version, json)…
@@ -67,7 +64,7 @@ class RedisBalanceCache:
         self._missed = 1
         self._mended = 0  # what `_missed` was when Redis last took a new generation
         self._mender: threading.Thread | None = None
-        self._rests_until = 0.0
+        self._breaker = RedisBreaker(missed=self._distrust)
 
     def read(self, user_id: int) -> Cached:
         def fetch() -> Cached:
@@ -119,18 +116,12 @@ class RedisBalanceCache:
         )
 
     def _guarded(self, call: Callable[[], Answer], otherwise: Answer) -> Answer:
-        if time.monotonic() < self._rests_until:
-            self._distrust()
-            return otherwise
-        try:
+        def ask() -> Answer:
             if self._missed != self._mended:
                 self._mend()
             return call()
-        except (RedisError, OSError) as error:
-            self._rests_until = time.monotonic() + REST_SECONDS
-            self._distrust()
-            logger.warning("Redis is not available: %s", type(error).__name__)
-            return otherwise
+
+        return self._breaker.call(ask, otherwise)
 
     def _distrust(self) -> None:
         with self._lock:

@@ -33,8 +33,18 @@ class Excerpt:
     bounds: Mapping[int, tuple[int, int]]  # by balance: versions after the first, up to the second
     transaction_id: UUID | None
 
-    def entries(self, balance: Balance) -> QuerySet[BalanceHistory]:
+    def older(self, balance: Balance, top: int) -> QuerySet[BalanceHistory]:
+        """Those up to `top`, newest first."""
         after, last = self.bounds[balance.pk]
+        return self._between(balance, after, min(top, last)).order_by("-version")
+
+    def newer(self, balance: Balance, bottom: int) -> QuerySet[BalanceHistory]:
+        """Those after `bottom`, oldest first."""
+        after, last = self.bounds[balance.pk]
+        return self._between(balance, max(bottom, after), last).order_by("version")
+
+    def _between(self, balance: Balance, after: int, last: int) -> QuerySet[BalanceHistory]:
+        # One bound to each side: of two, SQLite would look up the first, perhaps the wider one.
         entries = BalanceHistory.objects.filter(
             balance=balance, version__gt=after, version__lte=last
         )
@@ -73,7 +83,9 @@ def read_page(of: Excerpt, cursor: Cursor | None, size: int) -> Page:
     top = {b.currency: of.bounds[b.pk][1] for b in of.balances}
     if place is not None:
         top = {currency: min(place.get(currency, 0), last) for currency, last in top.items()}
-    found = _newer(of, top, size + 1) if backwards else _older(of, top, size + 1)
+    seek = of.newer if backwards else of.older
+    parts = [seek(balance, top[balance.currency])[: size + 1] for balance in of.balances]
+    found = _merged(parts, size + 1, newest_first=not backwards)
     more = len(found) > size
     found = found[:size]
     shown = _versions(of, found)
@@ -92,22 +104,6 @@ def read_page(of: Excerpt, cursor: Cursor | None, size: int) -> Page:
         older=_cursor(below, backwards=False) if has_older else None,
         newer=_cursor(above, backwards=True) if has_newer else None,
     )
-
-
-def _older(of: Excerpt, top: Place, limit: int) -> list[BalanceHistory]:
-    parts = [
-        of.entries(b).filter(version__lte=top[b.currency]).order_by("-version")[:limit]
-        for b in of.balances
-    ]
-    return _merged(parts, limit, newest_first=True)
-
-
-def _newer(of: Excerpt, bottom: Place, limit: int) -> list[BalanceHistory]:
-    parts = [
-        of.entries(b).filter(version__gt=bottom[b.currency]).order_by("version")[:limit]
-        for b in of.balances
-    ]
-    return _merged(parts, limit, newest_first=False)
 
 
 def _merged(

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.serializers import ChoiceField, DateField, DateTimeField
 from rest_framework.views import APIView
 
-from balances.api import subject, valid
+from balances.api import subject
 from balances.conditional import keep_private
 from balances.errors import StatementTooLong
 from balances.fields import CurrencyField
@@ -86,7 +86,7 @@ class StatementView(APIView):
 
     def get(self, request: Request) -> HttpResponse | StreamingHttpResponse:
         """The statement of the month before this one, or of the period from `from` to `to`."""
-        query = valid(StatementQuery, request)
+        query = StatementQuery.read(request.query_params)
         owner = subject(request, query.get("user_id"))
         period = period_of(query.get("from"), query.get("to"))
         statement = statement_of(owner, query["currency"], period)

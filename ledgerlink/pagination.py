@@ -61,6 +61,18 @@ class Cursor:
         return cls(key=plain[1:], backwards=plain[0] == "-")
 
 
+@dataclass(frozen=True, slots=True)
+class KeyRange:
+    """Primary keys between which all rows of a list are. A period long past is then not reached
+    row by row from the newest."""
+
+    after: Any = None
+    before: Any = None
+
+
+EVERYWHERE = KeyRange()
+
+
 def page_size(request: Request) -> int:
     text = request.query_params.get("page_size", str(DEFAULT_PAGE_SIZE))
     if not (PAGE_SIZE.fullmatch(text) and 1 <= int(text) <= MAX_PAGE_SIZE):
@@ -69,7 +81,10 @@ def page_size(request: Request) -> int:
 
 
 def paginate(
-    request: Request, streams: Sequence[QuerySet[Row]], represent: Callable[[Row], dict[str, Any]]
+    request: Request,
+    streams: Sequence[QuerySet[Row]],
+    represent: Callable[[Row], dict[str, Any]],
+    keys: KeyRange = EVERYWHERE,
 ) -> Response:
     """One page of the union of `streams`, newest (highest primary key) first.
 
@@ -77,7 +92,7 @@ def paginate(
     """
     cursor = cursor_of(request)
     size = page_size(request)
-    rows = _read(streams, cursor, size + 1)
+    rows = _read(streams, cursor, keys, size + 1)
     more = len(rows) > size
     rows = rows[:size]
     backwards = cursor is not None and cursor.backwards
@@ -112,15 +127,19 @@ def page_response(
     )
 
 
-def _read(streams: Sequence[QuerySet[Row]], cursor: Cursor | None, limit: int) -> list[Row]:
+def _read(
+    streams: Sequence[QuerySet[Row]], cursor: Cursor | None, keys: KeyRange, limit: int
+) -> list[Row]:
     backwards = cursor is not None and cursor.backwards
     order = "pk" if backwards else "-pk"
     parts = []
     for stream in streams:
-        rows = stream
+        # The cursor is inside of `keys`. Of two bounds on one side SQLite might look up the wider.
+        bounds = {"pk__gt": keys.after, "pk__lt": keys.before}
         if cursor is not None:
-            rows = rows.filter(**{"pk__gt" if backwards else "pk__lt": _key(stream, cursor)})
-        parts.append(rows.order_by(order)[:limit])
+            bounds["pk__gt" if backwards else "pk__lt"] = _key(stream, cursor)
+        given = {lookup: key for lookup, key in bounds.items() if key is not None}
+        parts.append(stream.filter(**given).order_by(order)[:limit])
     merged = heapq.merge(*parts, key=attrgetter("pk"), reverse=not backwards)
     unique: dict[Any, Row] = {}
     for row in merged:

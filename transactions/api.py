@@ -18,7 +18,12 @@ from transactions.idempotency import idempotency_of, idempotency_of_item
 from transactions.instructions import Answer, Order, Unit
 from transactions.models import Transaction
 from transactions.processor import submit, try_out
-from transactions.queries import all_transactions, transaction_streams, visible_transactions
+from transactions.queries import (
+    all_transactions,
+    keys_between,
+    transaction_streams,
+    visible_transactions,
+)
 from transactions.representation import (
     answer_of_dry_run,
     answer_of_outcome,
@@ -106,7 +111,8 @@ class TransactionViewSet(ViewSet):
         asked = query.get("user_id")
         everybody = asked is None and caller(request).can(Capability.READ_ALL_BOOKS)
         owner = None if everybody else subject_id(request, asked, Capability.READ_ALL_BOOKS)
-        return paginate(request, transaction_streams(owner, query), represent_stored)
+        streams = transaction_streams(owner, query)
+        return paginate(request, streams, represent_stored, keys_between(query))
 
     def retrieve(self, request: Request, pk: UUID) -> Response:
         """One transaction; to those who are no party to it, it does not exist."""

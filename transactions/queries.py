@@ -1,17 +1,24 @@
 """Reading transactions."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from balances.queries import balances_of
+from ledgerlink.pagination import KeyRange
 from transactions.enums import TransactionStatus
 from transactions.models import Transaction
 
 _WITH_PARTIES = ("source__user", "destination__user")
 # A refused transfer is the payer's business, not that of the one who was to be paid.
 _HIDDEN_FROM_RECEIVER = Q(status=TransactionStatus.FAILED, source__house__isnull=True)
+
+# The key of a transaction is made when it is asked for; it waits in the queue, and may be retried.
+_KEY_MADE_WITHIN = timedelta(minutes=10)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def transaction_streams(
@@ -47,6 +54,21 @@ def transaction_streams(
 
 def _between(rows: QuerySet[Transaction], **counterparty: int | None) -> QuerySet[Transaction]:
     return rows.filter(**counterparty) if None not in counterparty.values() else rows
+
+
+def keys_between(filters: Mapping[str, Any]) -> KeyRange:
+    """Where the transactions of the period `from` … `to` are among all."""
+    start, end = filters.get("from"), filters.get("to")
+    return KeyRange(
+        after=_key_at(start, -_KEY_MADE_WITHIN) if start is not None else None,
+        before=_key_at(end, _KEY_MADE_WITHIN) if end is not None else None,
+    )
+
+
+def _key_at(moment: datetime, margin: timedelta) -> UUID:
+    """The lowest UUIDv7 of a moment and a margin."""
+    milliseconds = (moment - _EPOCH + margin) // timedelta(milliseconds=1)
+    return UUID(int=min(max(milliseconds, 0), 2**48 - 1) << 80)
 
 
 def _filtered(rows: QuerySet[Transaction], filters: Mapping[str, Any]) -> QuerySet[Transaction]:

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib.auth.forms import BaseUserCreationForm
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxLengthValidator
 from django.db.transaction import atomic
 from django.utils import timezone
 
 from users.actors import Actor
 from users.api_keys import DEFAULT_OVERLAP, MAX_OVERLAP
-from users.backends import MAX_PASSWORD_LENGTH
 from users.models import API_KEY_NAME_MAX_LENGTH, User
 from users.queries import existing_users
 from users.roles import Scope
@@ -92,7 +90,6 @@ class UserAddForm(CreationForm):
         super().__init__(*args, **kwargs)
         for name in ("password1", "password2"):
             self.fields[name].widget = PasswordInput(attrs={"autocomplete": "new-password"})
-        _limit_length(self.fields["password1"])
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -108,12 +105,6 @@ class PasswordForm(PasswordChangeForm):
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(user, *args, **kwargs)
         self.fields.pop("usable_password", None)
-        _limit_length(self.fields["password1"])
-
-
-def _limit_length(field: forms.Field) -> None:
-    """A longer password could never be used to sign in."""
-    field.validators.append(MaxLengthValidator(MAX_PASSWORD_LENGTH))
 
 
 class ApiKeyAddForm(forms.Form):

@@ -15,7 +15,6 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from ledgerlink.pagination import paginate
-from ledgerlink.serializers import StrictSerializer
 from users import accounts
 from users.actors import Actor
 from users.errors import RegistrationClosed
@@ -37,7 +36,7 @@ class UserViewSet(ViewSet):
         """Newest first; deleted users are left out."""
         if not caller(request).can(Capability.READ_USERS):
             raise PermissionDenied
-        query = valid(UserQuery, request.query_params)
+        query = UserQuery.read(request.query_params)
         return paginate(request, [existing_users(query)], represent_user)
 
     def create(self, request: Request) -> Response:
@@ -63,13 +62,6 @@ class UserViewSet(ViewSet):
         return Response(status=204)
 
 
-def valid(kind: type[StrictSerializer], data: Any, *, partial: bool = False) -> dict[str, Any]:
-    serializer = kind(data=data, partial=partial)
-    serializer.is_valid(raise_exception=True)
-    validated: dict[str, Any] = serializer.validated_data
-    return validated
-
-
 @contextmanager
 def naming_fields() -> Iterator[None]:
     """What `users.accounts` refuses about a field, as an answer that names it."""
@@ -86,7 +78,7 @@ def register(request: Request) -> User:
     manages = asking is not None and asking.can(Capability.MANAGE_USERS)
     if not (manages or settings.OPEN_REGISTRATION):
         raise RegistrationClosed("Ask an administrator for an account.")
-    body = valid(RegistrationBody, request.data)
+    body = RegistrationBody.read(request.data)
     body["role"] = body["role"] if manages else Role.USER
     actor = Actor.of(asking) if asking is not None else Actor.anonymous()
     with naming_fields():
@@ -117,7 +109,7 @@ def _require_change(request: Request, pk: int) -> None:
 
 def _change(request: Request, pk: int, *, partial: bool) -> Response:
     _require_change(request, pk)
-    changes = valid(UserBody, request.data, partial=partial)
+    changes = UserBody.read(request.data, partial=partial)
     managed = not accounts.MANAGED.isdisjoint(changes)
     if managed and not caller(request).can(Capability.MANAGE_USERS):
         raise PermissionDenied

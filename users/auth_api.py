@@ -7,7 +7,7 @@ from rest_framework.views import APIView
 
 from users import accounts, tokens
 from users.actors import Actor
-from users.api import location_of, naming_fields, register, valid
+from users.api import location_of, naming_fields, register
 from users.models import User
 from users.permissions import caller
 from users.representation import represent_tokens, represent_user
@@ -35,13 +35,13 @@ class _OpenView(APIView):
 
 class LoginView(_OpenView):
     def post(self, request: Request) -> Response:
-        user, pair = tokens.log_in(**valid(LoginBody, request.data), by=Actor.anonymous())
+        user, pair = tokens.log_in(**LoginBody.read(request.data), by=Actor.anonymous())
         return _signed_in(user, pair)
 
 
 class RefreshView(_OpenView):
     def post(self, request: Request) -> Response:
-        pair = tokens.rotate(valid(RefreshBody, request.data)["refresh"])
+        pair = tokens.rotate(RefreshBody.read(request.data)["refresh"])
         return Response(represent_tokens(pair), headers=NO_STORE)
 
 
@@ -49,7 +49,7 @@ class LogoutView(_OpenView):
     """The refresh token is the proof: who holds it may end it, once or again."""
 
     def post(self, request: Request) -> Response:
-        tokens.log_out(valid(RefreshBody, request.data)["refresh"])
+        tokens.log_out(RefreshBody.read(request.data)["refresh"])
         return Response(status=204)
 
 
@@ -57,7 +57,7 @@ class PasswordView(APIView):
     """Ends every session of the caller, this one too."""
 
     def post(self, request: Request) -> Response:
-        body = valid(PasswordBody, request.data)
+        body = PasswordBody.read(request.data)
         user = caller(request)
         with naming_fields():
             accounts.change_password(user_id=user.pk, **body, by=Actor.of(user))

@@ -14,7 +14,7 @@ from rest_framework.viewsets import ViewSet
 from ledgerlink.pagination import paginate
 from users import api_keys
 from users.actors import Actor
-from users.api import naming_fields, valid
+from users.api import naming_fields
 from users.api_keys import NewApiKey
 from users.models import ApiKey
 from users.permissions import caller
@@ -41,11 +41,11 @@ class ApiKeyViewSet(ViewSet):
 
     def list(self, request: Request) -> Response:
         """Newest first, revoked and expired ones as well."""
-        query = valid(ApiKeyQuery, request.query_params)
+        query = ApiKeyQuery.read(request.query_params)
         return paginate(request, [_keys().filter(**_of_user(query))], represent_api_key)
 
     def create(self, request: Request) -> Response:
-        body = valid(ApiKeyBody, request.data)
+        body = ApiKeyBody.read(request.data)
         with naming_fields():
             new = api_keys.create_api_key(**body, by=Actor.of(caller(request)))
         return _shown_once(new)
@@ -57,7 +57,7 @@ class ApiKeyViewSet(ViewSet):
         return Response(represent_api_key(key))
 
     def rotate(self, request: Request, pk: int) -> Response:
-        body = valid(RotationBody, request.data)
+        body = RotationBody.read(request.data)
         with naming_fields():
             new = api_keys.rotate_api_key(
                 key_id=pk,

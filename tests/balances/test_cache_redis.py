@@ -9,8 +9,9 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 
 from balances.cache import TTL_SECONDS
-from balances.cache_redis import GENERATION, REST_SECONDS, RedisBalanceCache
+from balances.cache_redis import GENERATION, RedisBalanceCache
 from balances.queries import shown_balances
+from ledgerlink.redis_breaker import REST_SECONDS
 from tests.balances.test_cache import USER, account, fill, seen
 from tests.books import fund, post_one, transfer
 from tests.concurrency import eventually
