@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
@@ -109,6 +110,30 @@ def _check_production() -> list[checks.CheckMessage]:
                 "SELF_SERVICE_FUNDING is on in production.",
                 hint="Users can then credit themselves: leave it off unless that is meant.",
                 id="ledgerlink.W002",
+            )
+        )
+    return found
+
+
+@checks.register("ledgerlink")
+def check_rate_limits(**_kwargs: Any) -> list[checks.CheckMessage]:
+    roles = dict(get_user_model()._meta.get_field("role").flatchoices)
+    found: list[checks.CheckMessage] = [
+        checks.Error(
+            f"RATELIMIT_{limit.upper()} names the role {role!r}.",
+            hint=f"The roles are {', '.join(roles)}.",
+            id="ledgerlink.E009",
+        )
+        for limit, rates in settings.RATELIMITS.items()
+        for role in rates.by_role
+        if role not in roles
+    ]
+    if settings.PRODUCTION and not settings.RATELIMIT_ENABLE:
+        found.append(
+            checks.Warning(
+                "RATELIMIT_ENABLE is off in production.",
+                hint="Passwords can then be tried without end: leave it on.",
+                id="ledgerlink.W003",
             )
         )
     return found

@@ -40,13 +40,15 @@ class PermissionRefused(LedgerError):
     status = 403
 
 
-class Unavailable(LedgerError):
-    """The service can't answer just now; `retry_after` is in seconds."""
-
-    code = "service_unavailable"
-    title = "The service is not available just now"
-    status = 503
+class TryAgainLater(LedgerError):
+    """The service won't answer just now; `retry_after` is in seconds."""
 
     def __init__(self, detail: str = "", *, retry_after: int = 1) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+
+
+class Unavailable(TryAgainLater):
+    code = "service_unavailable"
+    title = "The service is not available just now"
+    status = 503

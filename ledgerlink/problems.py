@@ -14,7 +14,8 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from ledgerlink.context import current_request
-from ledgerlink.errors import LedgerError, Unavailable
+from ledgerlink.errors import LedgerError, TryAgainLater, Unavailable
+from ledgerlink.throttling import refusal_of
 
 logger = logging.getLogger(__name__)
 
@@ -55,16 +56,17 @@ def of_ledger_error(error: LedgerError, **extra: Any) -> dict[str, Any]:
     )
 
 
-def exception_handler(error: Exception, _context: dict[str, Any]) -> Response:
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
     """DRF's exception handler: every exception of an API view ends here."""
     set_rollback()
+    error = refusal_of(context.get("request"), error)
     headers: dict[str, str] = {}
     if isinstance(error, (OperationalError, InterfaceError)):
         logger.error("database unavailable: %s", type(error).__name__)
         error = OUTAGE
     if isinstance(error, LedgerError):
         body = of_ledger_error(error)
-        if isinstance(error, Unavailable):
+        if isinstance(error, TryAgainLater):
             headers["Retry-After"] = str(error.retry_after)
         if error.status == 401:
             headers["WWW-Authenticate"] = CHALLENGE

@@ -11,6 +11,7 @@ from datetime import timedelta
 from ledgerlink.back_office import BACK_OFFICE
 from ledgerlink.environment import BASE_DIR, flag, items, number, text
 from ledgerlink.logs import logging_config
+from ledgerlink.rates import rates_by_limit
 from ledgerlink.secrets import secret_from
 
 APP_ENV = text("APP_ENV", "development")
@@ -60,6 +61,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "ledgerlink.middleware.RequestContextMiddleware",
+    "ledgerlink.throttling.RateLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "ledgerlink.middleware.ProblemMiddleware",
@@ -156,10 +158,22 @@ if REDIS_HOST:
                 "IGNORE_EXCEPTIONS": True,
             },
             "KEY_PREFIX": "ledgerlink",
-        }
+        },
+        "rate_limits": {
+            "BACKEND": "ledgerlink.counters.RedisCounters",
+            "LOCATION": "default",
+            "KEY_PREFIX": "ledgerlink",
+        },
     }
 else:
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+        "rate_limits": {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "LOCATION": "rate_limits",
+            "OPTIONS": {"MAX_ENTRIES": 100_000},
+        },
+    }
 
 # --- Users, tokens, passwords --------------------------------------------------------------------
 
@@ -199,11 +213,19 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": ["ledgerlink.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_THROTTLE_CLASSES": ["ledgerlink.throttling.RateLimit"],
     "EXCEPTION_HANDLER": "ledgerlink.problems.exception_handler",
     "URL_FORMAT_OVERRIDE": None,
     "UNICODE_JSON": True,
 }
 TRUSTED_PROXIES = items("TRUSTED_PROXIES")
+
+# django-ratelimit is no installed app: its only part is a check that knows neither our cache in
+# Redis nor that, without Redis, a single process serves (ledgerlink.E003).
+RATELIMIT_ENABLE = flag("RATELIMIT_ENABLE", default=True)
+RATELIMIT_USE_CACHE = "rate_limits"
+RATELIMIT_FAIL_OPEN = True
+RATELIMITS = rates_by_limit()
 
 # --- Pages, time, safety -------------------------------------------------------------------------
 

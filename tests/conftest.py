@@ -57,6 +57,7 @@ def nothing_remembered(settings: Settings) -> None:
     """No test sees what another left in a cache, and money is posted in the calling thread (see
     `queued`), since the poster's connection can't see a test's own transaction."""
     settings.POSTING_MODE = "direct"
+    settings.RATELIMIT_ENABLE = False  # all requests of a test come from one address
     cache.clear()
     balance_cache().clear()
     forget_all()

@@ -90,7 +90,7 @@ def test_env_example_lists_every_variable_that_is_read() -> None:
         name
         for source in sources
         for name in re.findall(
-            r"""\b(?:text|number|flag|items|secret_from)\(\s*["']([A-Z_]+)["']""",
+            r"""\b(?:text|number|flag|items|rates|secret_from)\(\s*["']([A-Z_]+)["']""",
             source.read_text(),
         )
     }
