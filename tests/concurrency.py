@@ -2,14 +2,18 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Self, TypeVar
 
 from django.db import connections
 from django.dispatch import Signal
 
+from transactions.instructions import Order, Outcome, Unit
+from transactions.processor import submit
 from transactions.signals import transactions_posted
 
 PATIENCE = 20.0  # seconds until a test gives up on what never comes
@@ -33,6 +37,22 @@ def at_once(calls: Sequence[Callable[[], Result]]) -> list[Result | Exception]:
 
     with ThreadPoolExecutor(len(calls)) as pool:
         return list(pool.map(run, calls))
+
+
+def post_at_once(asked: Sequence[Order]) -> list[Outcome]:
+    """Each order by a thread of its own; the outcomes in the same order, or what was raised."""
+    results = at_once([partial(submit, Unit([one])) for one in asked])
+    outcomes: list[Outcome] = []
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+        outcomes += result.outcomes
+    return outcomes
+
+
+def tally(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    """How many were refused by which code, and how many `completed` (or held, or cancelled)."""
+    return Counter(o.error.code if o.error is not None else "completed" for o in outcomes)
 
 
 @contextmanager

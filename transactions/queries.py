@@ -39,8 +39,11 @@ def transaction_streams(
         return [base]
     streams = []
     # A stranger's refused transfer may have opened a balance in which nothing ever happened.
-    used = Q(version__gt=0) | Exists(Transaction.objects.filter(source=OuterRef("pk")))
-    for balance in balances_of(user_id).filter(used):
+    sent_any = Exists(Transaction.objects.filter(source=OuterRef("pk")))
+    awaits_any = Exists(  # what is pending has not changed the balance that is to receive it
+        Transaction.objects.filter(destination=OuterRef("pk")).exclude(_HIDDEN_FROM_RECEIVER)
+    )
+    for balance in balances_of(user_id).filter(Q(version__gt=0) | sent_any | awaits_any):
         if filters.get("currency") not in {None, balance.currency}:
             continue
         if direction != "in":

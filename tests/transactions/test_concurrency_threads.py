@@ -19,38 +19,15 @@ from tests.books import (
     transfer,
     withdrawal,
 )
-from tests.concurrency import at_once
+from tests.concurrency import at_once, post_at_once, tally
 from transactions import errors
-from transactions.instructions import Instruction, Outcome, Unit, UnitOutcome
+from transactions.instructions import Instruction, Unit, UnitOutcome
 from transactions.models import Transaction
 from transactions.processor import Processor, submit
 from transactions.representation import answer_of_outcome
 from users.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(params=["direct", "queued"])
-def mode(request: pytest.FixtureRequest) -> str:
-    """`direct`: each thread posts for itself, as several processes would; `queued`: through one
-    poster, as the threads of one process do."""
-    if request.param == "queued":
-        request.getfixturevalue("queued")
-    return str(request.param)
-
-
-def post_at_once(asked: list[Instruction]) -> list[Outcome]:
-    results = at_once([partial(submit, Unit([one])) for one in asked])
-    outcomes: list[Outcome] = []
-    for result in results:
-        if isinstance(result, Exception):
-            raise result
-        outcomes += result.outcomes
-    return outcomes
-
-
-def tally(outcomes: list[Outcome]) -> dict[str, int]:
-    return Counter(o.error.code if o.error is not None else "completed" for o in outcomes)
 
 
 @pytest.mark.parametrize("kind", ["transfer", "withdrawal", "both"])

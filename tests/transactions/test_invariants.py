@@ -4,103 +4,55 @@ The model knows dictionaries and integers, no database, no locks. A failing run 
 that led to it; `--hypothesis-seed` (shown in the header of each run) replays a whole run.
 """
 
-from collections import defaultdict
+import json
 from copy import deepcopy
-from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db.models import Count, F
 from django.db.transaction import atomic, set_rollback
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from balances.enums import BalanceStatus, House
 from balances.models import Balance
 from tests.books import (
+    SYSTEM,
     assert_books_are_sound,
     deposit,
+    expire,
     idempotency,
+    in_an_hour,
     instruction,
     make_user,
     transfer,
     withdrawal,
 )
+from tests.transactions.model_of_the_books import DONE, ModelOfTheBooks
 from transactions.enums import TransactionType
-from transactions.instructions import Instruction, Outcome
+from transactions.instructions import Instruction, Order, Outcome, Reversal, Settlement, Unit
 from transactions.models import IdempotencyKey, Transaction
-from transactions.processor import post_directly
+from transactions.processor import post_directly, try_out
 
 EXAMPLES = 60  # of up to 12 steps: some ten seconds
 NAMES = ("alice", "bob", "charlie")
 CURRENCIES = ("USD", "JPY")
-Key = tuple[Any, str]  # user's id or house account, and currency
-
-
-@dataclass
-class ModelOfTheBooks:
-    """What the rules say, in the fewest words."""
-
-    amounts: dict[Key, int] = field(default_factory=lambda: defaultdict(int))
-    versions: dict[Key, int] = field(default_factory=lambda: defaultdict(int))
-    entries: dict[Key, list[int]] = field(default_factory=lambda: defaultdict(list))
-    statuses: dict[Key, str] = field(default_factory=dict)
-    keys: dict[str, tuple[str, str]] = field(default_factory=dict)  # fingerprint, what was told
-    kept: dict[str, int] = field(default_factory=lambda: defaultdict(int))  # by status
-
-    def refusal(self, i: Instruction) -> str | None:
-        source, destination = i.source_key, i.destination_key
-        if source == destination:
-            return "self_transfer"
-        if i.expected_version is not None and i.expected_version != self.versions[source]:
-            return "version_conflict"
-        stopped = (
-            self.statuses.get(source, "active") != "active"
-            or self.statuses.get(destination) == "frozen"
-        )
-        if stopped:
-            return "balance_frozen"
-        if not isinstance(i.source, House) and self.amounts[source] < i.amount:
-            return "insufficient_funds"
-        return None
-
-    def post(self, i: Instruction) -> tuple[str, bool]:
-        """What the caller is told, and whether a transaction was kept."""
-        if i.idempotency is not None and i.idempotency.key in self.keys:
-            fingerprint, told = self.keys[i.idempotency.key]
-            same = fingerprint == i.idempotency.fingerprint
-            return (told if same else "idempotency_key_reused"), False
-        told = self.refusal(i) or "completed"
-        if told == "completed":
-            for key, delta in ((i.source_key, -i.amount), (i.destination_key, i.amount)):
-                self.amounts[key] += delta
-                self.versions[key] += 1
-                self.entries[key].append(delta)
-        if told != "self_transfer":
-            self.keep(i, told)
-        return told, told != "self_transfer"
-
-    def keep(self, i: Instruction, told: str) -> None:
-        self.kept["completed" if told == "completed" else "failed"] += 1
-        if i.idempotency is not None:
-            self.keys[i.idempotency.key] = (i.idempotency.fingerprint, told)
-
-    def post_group(self, members: list[Instruction]) -> list[str]:
-        trial = deepcopy(self)
-        for place, member in enumerate(members):
-            told, kept = trial.post(member)
-            if told != "completed":
-                if kept:
-                    self.keep(member, told)
-                return [told if n == place else "group_refused" for n in range(len(members))]
-        vars(self).update(vars(trial))
-        return ["completed"] * len(members)
 
 
 def told(outcome: Outcome) -> str:
-    return outcome.error.code if outcome.error is not None else "completed"
+    """What the caller learns; of a replay, what was kept of the first time."""
+    if outcome.replayed and outcome.answer is not None:
+        return str(json.loads(outcome.answer.body).get("code", DONE))
+    return outcome.error.code if outcome.error is not None else DONE
 
 
 people = st.sampled_from(NAMES)
@@ -118,11 +70,21 @@ requests = st.tuples(
     currencies,
     keys,
     versions,
+    st.sampled_from([False, False, True]),  # whether it is pending
+    st.one_of(st.none(), st.none(), st.integers(0, 500)),  # the least that must be left
 )
 statuses = st.sampled_from(
     [BalanceStatus.ACTIVE, BalanceStatus.DEBITS_FROZEN, BalanceStatus.FROZEN]
 )
-Request = tuple[str, str, str, int, str, str | None, int | None]
+Request = tuple[str, str, str, int, str, str | None, int | None, bool, int | None]
+# What becomes of an earlier transaction: which one, and how much of it.
+followings = st.tuples(
+    st.sampled_from(["capture", "capture", "cancel", "reverse", "reverse", "overdraw"]),
+    st.integers(0, 30),
+    st.one_of(st.none(), cents),
+    keys,
+)
+Following = tuple[str, int, int | None, str | None]
 
 
 class Books(RuleBasedStateMachine):
@@ -141,10 +103,16 @@ class Books(RuleBasedStateMachine):
         self.rolled_back.__exit__(None, None, None)
 
     def instruction(self, request: Request, group: str | None = None) -> Instruction:
-        kind, name, other, amount, currency, key, version = request
+        kind, name, other, amount, currency, key, version, is_pending, least = request
         user = self.users[name]
         text = f"{amount // 100}.{amount % 100:02}" if currency == "USD" else str(amount)
-        fields: dict[str, Any] = {"expected_version": version, "group": group}
+        fields: dict[str, Any] = {
+            "expected_version": version,
+            "min_balance_after": least,
+            "group": group,
+        }
+        if is_pending:
+            fields["expires_at"] = in_an_hour()
         if key is not None:
             fields["idempotency"] = idempotency(key, repr(request))
         adjustment, house = TransactionType.ADJUSTMENT, House.ADJUSTMENTS
@@ -159,6 +127,26 @@ class Books(RuleBasedStateMachine):
                 return instruction(adjustment, house, user, text, currency, **fields)
             case _:
                 return instruction(adjustment, user, house, text, currency, **fields)
+
+    def following(self, asked: Following) -> Order:
+        """Mostly about one that can be settled or reversed; about any, now and then."""
+        kind, which, amount, key = asked
+        wanted = "pending" if kind in {"capture", "cancel"} else "completed"
+        records = self.model.records
+        fitting = [pk for pk, record in records.items() if record.status == wanted]
+        candidates = fitting if fitting and which % 4 else list(records)
+        pk: UUID = candidates[which % len(candidates)]
+        fields: dict[str, Any] = {"transaction_id": pk, "actor": SYSTEM}
+        if key is not None:
+            fields["idempotency"] = idempotency(key, f"{kind} {pk} {amount}")
+        match kind:
+            case "capture":
+                return Settlement(capture_amount=amount, **fields)
+            case "cancel":
+                return Settlement(capture_amount=0, **fields)
+            case _:
+                overdraws = kind == "overdraw"
+                return Reversal(amount=amount, reason="r", allow_overdraft=overdraws, **fields)
 
     @rule(requests=st.lists(requests, min_size=1, max_size=6))
     def post(self, requests: list[Request]) -> None:
@@ -176,6 +164,33 @@ class Books(RuleBasedStateMachine):
         expected = [self.model.post(before)[0], *self.model.post_group(group)]
         assert outcomes == [*expected, self.model.post(after)[0]]
 
+    @precondition(lambda self: self.model.records)
+    @rule(asked=st.lists(followings, min_size=1, max_size=4), last=requests)
+    def follow_up(self, asked: list[Following], last: Request) -> None:
+        """Captures, cancellations and reversals, and a movement that feels them."""
+        orders = [*(self.following(one) for one in asked), self.instruction(last)]
+        outcomes = [told(outcome) for outcome in post_directly(orders)]
+        assert outcomes == [self.model.post(order)[0] for order in orders]
+
+    @precondition(lambda self: self.model.records)
+    @rule(
+        asked=st.lists(followings, max_size=3), requests=st.lists(requests, min_size=1, max_size=3)
+    )
+    def try_out(self, asked: list[Following], requests: list[Request]) -> None:
+        """A dry run foretells, and the invariants see that nothing came of it."""
+        orders = [*map(self.following, asked), *map(self.instruction, requests)]
+        outcomes = [told(outcome) for outcome in try_out(Unit(orders)).outcomes]
+        foreseen = deepcopy(self.model)
+        assert outcomes == [foreseen.post(order)[0] for order in orders]
+
+    @precondition(lambda self: self.model.count().get("pending"))
+    @rule(which=st.integers(0, 30))
+    def let_one_expire(self, which: int) -> None:
+        waiting = [pk for pk, r in self.model.records.items() if r.status == "pending"]
+        pk = waiting[which % len(waiting)]
+        expire(Transaction(pk=pk))
+        self.model.records[pk].expired = True
+
     @rule(name=people, currency=currencies, status=statuses)
     def change_status(self, name: str, currency: str, status: str) -> None:
         rows = Balance.objects.filter(user=self.users[name], currency=currency)
@@ -186,20 +201,24 @@ class Books(RuleBasedStateMachine):
 
     @invariant()
     def balances_and_entries_agree(self) -> None:
+        model = self.model
         for balance in Balance.objects.prefetch_related("entries"):
             key = balance.owner, balance.currency
             entries = sorted(balance.entries.all(), key=attrgetter("version"))
-            assert (balance.amount, balance.version) == (
-                self.model.amounts[key],
-                self.model.versions[key],
+            assert (balance.amount, balance.held, balance.overdraft_limit, balance.version) == (
+                model.amounts[key],
+                model.held[key],
+                model.overdrafts[key],
+                model.versions[key],
             )
-            assert [entry.delta for entry in entries] == self.model.entries[key]
+            assert [entry.delta for entry in entries] == model.entries[key]
 
     @invariant()
     def transactions_agree(self) -> None:
         rows = Transaction.objects.values("status").annotate(count=Count("id"))
-        assert {row["status"]: row["count"] for row in rows} == self.model.kept
-        assert set(IdempotencyKey.objects.values_list("key", flat=True)) == set(self.model.keys)
+        assert {row["status"]: row["count"] for row in rows} == self.model.count()
+        kept = IdempotencyKey.objects.values_list("key", "fingerprint")
+        assert dict(kept) == {key: asked for key, (asked, _told) in self.model.keys.items()}
 
     @invariant()
     def books_are_sound(self) -> None:

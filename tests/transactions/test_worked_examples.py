@@ -9,7 +9,17 @@ import pytest
 from balances.enums import House
 from balances.models import Balance, BalanceHistory
 from balances.money import format_amount
-from tests.books import deposit, fund, post_one, transfer, withdrawal
+from tests.books import (
+    capture,
+    deposit,
+    fund,
+    hold,
+    post_one,
+    reverse,
+    standing,
+    transfer,
+    withdrawal,
+)
 from transactions.instructions import Outcome
 from transactions.models import Transaction
 from transactions.processor import post_directly
@@ -158,3 +168,67 @@ def test_house_accounts_mirror_what_users_hold(alice: User, bob: User) -> None:
     held = Balance.objects.filter(user__isnull=False).values_list("amount", flat=True)
     outside = Balance.objects.get(house=House.EXTERNAL).amount
     assert sum(held) == -outside == 6_912
+
+
+def test_order_that_is_authorised_shipped_in_part_and_refunded_in_part(
+    alice: User, bob: User
+) -> None:
+    """Alice orders for 60; Bob ships 45 of it, one item of 20 comes back damaged."""
+    fund(alice, "100.00")
+    order = hold(alice, bob, "60.00", reference="order 7")
+    assert standing(alice)[:3] == (10_000, 6_000, 4_000)
+    post_one(capture(order, "45.00"))
+    assert standing(alice)[:3] == (5_500, 0, 5_500)
+    post_one(reverse(order, "20.00", reason="item 3 was damaged"))
+    assert journal() == table(
+        """
+        house:external USD  -100.00  -100.00
+        alice          USD   100.00   100.00
+        alice          USD   -45.00    55.00
+        bob            USD    45.00    45.00
+        bob            USD   -20.00    25.00
+        alice          USD    20.00    75.00
+        """
+    )
+    assert trial_balance("USD") == table(
+        """
+        alice             75.00
+        bob               25.00
+        house:external  -100.00
+        total              0.00
+        """
+    )
+    assert statuses() == ["deposit completed", "transfer completed", "reversal completed"]
+
+
+def test_chargeback_of_money_that_is_spent_is_owed(alice: User, bob: User) -> None:
+    """Alice's deposit is charged back after she has paid Bob with it: Bob keeps his money, Alice
+    owes hers, and pays the debt off with her next deposit."""
+    paid_in = fund(alice, "50.00")
+    post_one(transfer(alice, bob, "50.00"))
+    assert post_one(reverse(paid_in, reason="chargeback")).error is not None
+    post_one(reverse(paid_in, reason="chargeback", allow_overdraft=True))
+    assert trial_balance("USD") == table(
+        """
+        alice            -50.00
+        bob               50.00
+        house:external     0.00
+        total              0.00
+        """
+    )
+    post_one(deposit(alice, "80.00"))
+    assert trial_balance("USD") == table(
+        """
+        alice             30.00
+        bob               50.00
+        house:external   -80.00
+        total              0.00
+        """
+    )
+    assert statuses() == [
+        "deposit completed",
+        "transfer completed",
+        "reversal failed insufficient_funds",
+        "reversal completed",
+        "deposit completed",
+    ]

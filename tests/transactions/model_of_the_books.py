@@ -1,0 +1,169 @@
+"""What the rules of the books say, in the fewest words: dictionaries and integers, no database,
+no locks."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from balances.enums import House
+from transactions.instructions import Instruction, Order, Reversal, Settlement
+
+DONE = "done"
+Key = tuple[Any, str]  # user's id or house account, and currency
+
+
+@dataclass
+class Record:
+    """A transaction; amounts in minor units."""
+
+    type: str
+    status: str
+    source: Key
+    destination: Key
+    amount: int
+    expired: bool = False
+    given_back: int = 0
+
+
+@dataclass
+class ModelOfTheBooks:
+    """Every balance by its key, every transaction by its id."""
+
+    amounts: dict[Key, int] = field(default_factory=lambda: defaultdict(int))
+    held: dict[Key, int] = field(default_factory=lambda: defaultdict(int))
+    overdrafts: dict[Key, int] = field(default_factory=lambda: defaultdict(int))
+    versions: dict[Key, int] = field(default_factory=lambda: defaultdict(int))
+    entries: dict[Key, list[int]] = field(default_factory=lambda: defaultdict(list))
+    statuses: dict[Key, str] = field(default_factory=dict)
+    keys: dict[str, tuple[str, str]] = field(default_factory=dict)  # fingerprint, what was told
+    records: dict[UUID, Record] = field(default_factory=dict)
+
+    def count(self) -> dict[str, int]:
+        return Counter(record.status for record in self.records.values())
+
+    def available(self, key: Key) -> int:
+        return self.amounts[key] - self.held[key] + self.overdrafts[key]
+
+    def post(self, order: Order) -> tuple[str, bool]:
+        """What the caller is told, and whether a transaction was made or changed, or its key used
+        up."""
+        asked = order.idempotency
+        if asked is not None and asked.key in self.keys:
+            fingerprint, told = self.keys[asked.key]
+            return (told if fingerprint == asked.fingerprint else "idempotency_key_reused"), False
+        match order:
+            case Settlement():
+                told = self._settle(order)
+            case Reversal():
+                told = self._reverse(order)
+            case Instruction():
+                told = self._move(order, order)
+        kept = told != "self_transfer"
+        if kept:
+            self._keep_key(order, told)
+        return told, kept
+
+    def post_group(self, members: Sequence[Instruction]) -> list[str]:
+        trial = deepcopy(self)
+        for place, member in enumerate(members):
+            told, kept = trial.post(member)
+            if told != DONE:
+                if kept:
+                    self.records[member.id] = trial.records[member.id]
+                    self._keep_key(member, told)
+                return [told if n == place else "group_refused" for n in range(len(members))]
+        vars(self).update(vars(trial))
+        return [DONE] * len(members)
+
+    def _keep_key(self, order: Order, told: str) -> None:
+        if order.idempotency is not None:
+            self.keys[order.idempotency.key] = (order.idempotency.fingerprint, told)
+
+    def _move(self, order: Order, i: Instruction) -> str:
+        source, destination = i.source_key, i.destination_key
+        if source == destination:
+            return "self_transfer"
+        refusal = self._refusal(i)
+        record = Record(i.type, "failed", source, destination, i.amount)
+        self.records[order.id] = record
+        if refusal is not None:
+            return refusal
+        if i.allow_overdraft and not isinstance(i.source, House):
+            self.overdrafts[source] += max(0, i.amount - self.available(source))
+        if i.expires_at is not None:
+            record.status = "pending"
+            self.held[source] += i.amount
+            self.versions[source] += 1
+        else:
+            self._complete(record)
+        return DONE
+
+    def _refusal(self, i: Instruction) -> str | None:
+        source = i.source_key
+        if i.expected_version is not None and i.expected_version != self.versions[source]:
+            return "version_conflict"
+        if self._stopped(source, i.destination_key):
+            return "balance_frozen"
+        covered = isinstance(i.source, House) or i.allow_overdraft
+        if not covered and self.available(source) < i.amount:
+            return "insufficient_funds"
+        least = i.min_balance_after
+        if least is not None and self.amounts[source] - self.held[source] - i.amount < least:
+            return "minimum_balance_not_kept"
+        return None
+
+    def _stopped(self, source: Key, destination: Key) -> bool:
+        paying = self.statuses.get(source, "active")
+        return paying != "active" or self.statuses.get(destination) == "frozen"
+
+    def _complete(self, record: Record) -> None:
+        record.status = "completed"
+        for key, delta in ((record.source, -record.amount), (record.destination, record.amount)):
+            self.amounts[key] += delta
+            self.versions[key] += 1
+            self.entries[key].append(delta)
+
+    def _settle(self, s: Settlement) -> str:
+        record = self.records[s.transaction_id]
+        if record.status != "pending":
+            return "transaction_not_pending"
+        amount = record.amount if s.capture_amount is None else s.capture_amount
+        late = amount > 0 and record.expired
+        if not late and amount > record.amount:
+            return "capture_exceeds_authorized"
+        if amount > 0 and not late and self._stopped(record.source, record.destination):
+            return "balance_frozen"
+        self.held[record.source] -= record.amount
+        self.versions[record.source] += 1
+        if late or amount == 0:
+            record.status = "cancelled"
+            return "transaction_expired" if late else DONE
+        record.amount = amount
+        self._complete(record)
+        return DONE
+
+    def _reverse(self, r: Reversal) -> str:
+        record = self.records[r.transaction_id]
+        if record.type == "reversal" or record.status != "completed":
+            return "not_reversible"
+        left = record.amount - record.given_back
+        amount = left if r.amount is None else r.amount
+        if amount > left or left == 0:
+            return "reversal_exceeds_original"
+        (payer, currency), (receiver, _) = record.destination, record.source
+        back = Instruction(
+            type="reversal",  # type: ignore[arg-type] # a plain word will do here
+            source=payer,
+            destination=receiver,
+            amount=amount,
+            currency=currency,
+            actor=r.actor,
+            allow_overdraft=r.allow_overdraft,
+        )
+        told = self._move(r, back)
+        if told == DONE:
+            record.given_back += amount
+        return told
