@@ -1,5 +1,6 @@
 from django.urls import path
 
+from audit import schema  # noqa: F401 - describes the views for the OpenAPI document
 from audit.api import AuditViewSet
 
 urlpatterns = [

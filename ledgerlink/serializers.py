@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
 MAX_ID = 2**63 - 1
+MAX_WHOLE = 10**18 - 1  # in a body: the parser keeps longer numbers as text
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -94,7 +95,7 @@ class IdField(WholeNumberField):
     """The id of a user."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(min_value=1, max_value=MAX_ID, **kwargs)
+        super().__init__(min_value=1, max_value=MAX_WHOLE, **kwargs)
 
 
 class QueryIdField(serializers.IntegerField):

@@ -44,6 +44,11 @@ TABLE: dict[Route, tuple[int, ...]] = {
     ("GET",    "health"):                (200, 200, 200, 200, 200, 200, 200, 200, 200),
     ("GET",    "health-ready"):          (200, 200, 200, 200, 200, 200, 200, 200, 200),
 
+    ("GET",    "schema"):                (200, 200, 200, 200, 200, 200, 200, 200, 200),
+    ("GET",    "schema-yaml"):           (200, 200, 200, 200, 200, 200, 200, 200, 200),
+    ("GET",    "docs"):                  (200, 200, 200, 200, 200, 200, 200, 200, 200),
+    ("GET",    "redoc"):                 (200, 200, 200, 200, 200, 200, 200, 200, 200),
+
     ("POST",   "auth-register"):         (201, 201, 201, 201, 201, 201, 403, 403, 403),
     ("POST",   "auth-login"):            (200, 200, 200, 200, 200, 200, 200, 200, 200),
     ("POST",   "auth-refresh"):          (200, 200, 200, 200, 200, 200, 200, 200, 200),
@@ -150,6 +155,10 @@ def of_alice(world: World) -> Call:
 SENT: dict[Route, Callable[[World], Call]] = {
     ("GET", "health"): lambda _: Call(),
     ("GET", "health-ready"): lambda _: Call(),
+    ("GET", "schema"): lambda _: Call(),
+    ("GET", "schema-yaml"): lambda _: Call(),
+    ("GET", "docs"): lambda _: Call(),
+    ("GET", "redoc"): lambda _: Call(),
     ("POST", "auth-register"): lambda _: Call(body=NEWCOMER),
     ("POST", "auth-login"): lambda _: Call(body={"username": "alice", "password": PASSWORD}),
     ("POST", "auth-refresh"): lambda w: Call(body={"refresh": w.refresh}),
@@ -281,7 +290,16 @@ def test_everybody_is_answered_as_the_table_says(world: World, route: Route) -> 
 
 MISSING_NUMBER = 999_999
 MISSING_UUID = "01a204ce-ba80-7741-a30a-7f4fbb042252"
-ABOUT_NOBODY = {"health", "health-ready", "user-list", "user-me"}
+ABOUT_NOBODY = {
+    "health",
+    "health-ready",
+    "schema",
+    "schema-yaml",
+    "docs",
+    "redoc",
+    "user-list",
+    "user-me",
+}
 ABOUT_SOMEBODY = [
     route for route in TABLE if not route[1].startswith("auth-") and route[1] not in ABOUT_NOBODY
 ]
