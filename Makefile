@@ -7,7 +7,7 @@ DEV      := $(VENV)/.installed-dev
 PYTHONS  := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test bench-pages check format lock clean
+.PHONY: help run dev test fuzz bench-pages check format lock schema clean
 
 # Installs one requirements file into the virtual environment: with uv where there is one.
 define install
@@ -35,12 +35,16 @@ test: $(DEV) ## the whole suite, on SQLite and on MariaDB/MySQL + Redis (ARGS="-
 bench-pages: $(DEV) ## whether any page of an account with a million entries costs the same
 	@$(BIN)/python -m bench.pages $(ARGS)
 
-check: $(DEV) ## lint, formatting, types, Django's system checks, missing migrations
+fuzz: $(DEV) ## thousands of requests made up from the OpenAPI document, on each engine (SECONDS=600)
+	@FUZZ_SECONDS=$(or $(SECONDS),600) $(BIN)/python -m tests.run tests/e2e/test_openapi.py -s
+
+check: $(DEV) ## lint, formatting, types, system checks, missing migrations, the OpenAPI document
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/python manage.py check
 	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn > /dev/null
 
 format: $(DEV) ## format the code and apply the linter's safe fixes
 	$(BIN)/ruff check --fix .
@@ -54,6 +58,9 @@ lock: $(DEV) ## resolve requirements-lock.txt again from the requirements files
 	    --no-annotate --no-header --no-emit-index-url - | sed '/^-/d'; } > $(VENV)/lock.txt
 	@grep -q '^django==' $(VENV)/lock.txt
 	@cmp -s $(VENV)/lock.txt requirements-lock.txt || cp $(VENV)/lock.txt requirements-lock.txt
+
+schema: $(DEV) ## write docs/openapi.yaml anew from the code
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 
 clean: ## remove the virtual environment and caches; var/ (the data) stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis staticfiles

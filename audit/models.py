@@ -28,6 +28,9 @@ class AuditLog(models.Model):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["entity_type", "entity_id"], name="audit_by_entity"),
             models.Index(fields=["actor_id", "id"], name="audit_by_actor"),
+            models.Index(fields=["action", "id"], name="audit_by_action"),
+            models.Index(fields=["request_id"], name="audit_by_request"),
+            models.Index(fields=["created_at"], name="audit_by_time"),
         ]
 
     def __str__(self) -> str:

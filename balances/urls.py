@@ -1,5 +1,6 @@
 from django.urls import path
 
+from balances import schema  # noqa: F401 - describes the views for the OpenAPI document
 from balances.api import BalanceViewSet
 from balances.statement_api import StatementView
 

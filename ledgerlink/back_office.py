@@ -24,7 +24,6 @@ BACK_OFFICE: dict[str, object] = {
     "SITE_SUBHEADER": "Back-office",
     "SITE_SYMBOL": "account_balance",
     "SITE_URL": None,
-    "LOGIN": {"form": "ledgerlink.login_form.LoginForm"},
     "SITE_FAVICONS": [
         {
             "rel": "icon",

@@ -8,14 +8,17 @@ from django.core.cache import cache
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 
+@csrf_exempt  # else a method it does not know is refused with a page about cookies
 @require_safe
 def live(_request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok"})
 
 
+@csrf_exempt
 @require_safe
 def ready(_request: HttpRequest) -> JsonResponse:
     """200 with `status` "ok" or "degraded", or 503; `checks` says of what."""

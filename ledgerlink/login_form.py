@@ -9,12 +9,12 @@ from ledgerlink.rate_limits import RateLimited, remember
 from ledgerlink.throttling import count_login
 
 if TYPE_CHECKING:  # unfold ships no types; its form extends Django's
-    from django.contrib.auth.forms import AuthenticationForm
+    from django.contrib.admin.forms import AdminAuthenticationForm as AuthenticationForm
 else:
     from unfold.forms import AuthenticationForm
 
 
-class LoginForm(AuthenticationForm):
+class LimitedLoginForm(AuthenticationForm):
     def clean(self) -> dict[str, Any]:
         """Raises ValidationError, the same for a right and a wrong password once there were too
         many."""

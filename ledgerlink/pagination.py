@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import Model, QuerySet, prefetch_related_objects
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -84,9 +84,12 @@ def paginate(
     request: Request,
     streams: Sequence[QuerySet[Row]],
     represent: Callable[[Row], dict[str, Any]],
+    *,
     keys: KeyRange = EVERYWHERE,
+    related: Sequence[str] = (),
 ) -> Response:
-    """One page of the union of `streams`, newest (highest primary key) first.
+    """One page of the union of `streams`, newest (highest primary key) first, with the objects
+    that are `related` to its rows.
 
     Raises InvalidCursor or InvalidPageSize (400).
     """
@@ -95,6 +98,7 @@ def paginate(
     rows = _read(streams, cursor, keys, size + 1)
     more = len(rows) > size
     rows = rows[:size]
+    prefetch_related_objects(rows, *related)
     backwards = cursor is not None and cursor.backwards
     if backwards:
         rows.reverse()

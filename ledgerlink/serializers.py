@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
 MAX_ID = 2**63 - 1
+MAX_WHOLE = 10**18 - 1  # in a body: the parser keeps longer numbers as text
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -28,6 +29,7 @@ class StrictSerializer(serializers.Serializer[Any]):
         if isinstance(data, QueryDict):
             repeated = {name for name, values in data.lists() if len(values) > 1}
             errors |= _errors(repeated, "Give this once.", "repeated")
+            data = data.dict()  # else an empty value would pass for one left out
         value: dict[str, Any] = {}
         try:
             value = super().to_internal_value(data)
@@ -52,8 +54,8 @@ def _errors(names: set[str], detail: str, code: str) -> dict[str, Any]:
 class PageQuery(StrictSerializer):
     """The query string of a list; `ledgerlink.pagination` reads these two."""
 
-    cursor = serializers.CharField(required=False)
-    page_size = serializers.CharField(required=False)
+    cursor = serializers.CharField(required=False, allow_blank=True)
+    page_size = serializers.CharField(required=False, allow_blank=True)
 
 
 class TextField(serializers.CharField):
@@ -93,7 +95,7 @@ class IdField(WholeNumberField):
     """The id of a user."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(min_value=1, max_value=MAX_ID, **kwargs)
+        super().__init__(min_value=1, max_value=MAX_WHOLE, **kwargs)
 
 
 class QueryIdField(serializers.IntegerField):

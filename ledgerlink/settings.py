@@ -8,6 +8,7 @@ is served.
 import os
 from datetime import timedelta
 
+from ledgerlink import __version__
 from ledgerlink.back_office import BACK_OFFICE
 from ledgerlink.environment import BASE_DIR, flag, items, number, text
 from ledgerlink.logs import logging_config
@@ -52,6 +53,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "rest_framework_simplejwt.token_blacklist",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "ledgerlink.apps.LedgerLinkConfig",
     "users.apps.UsersConfig",
     "balances.apps.BalancesConfig",
@@ -214,9 +217,44 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["ledgerlink.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_THROTTLE_CLASSES": ["ledgerlink.throttling.RateLimit"],
+    "DEFAULT_SCHEMA_CLASS": "ledgerlink.schema.LedgerSchema",
     "EXCEPTION_HANDLER": "ledgerlink.problems.exception_handler",
     "URL_FORMAT_OVERRIDE": None,
     "UNICODE_JSON": True,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Ledger Link",
+    "VERSION": __version__,
+    "DESCRIPTION": "Moves money between users and keeps the books.\n\nAmounts are strings such as "
+    '`"100.50"`, times are RFC 3339 in UTC, errors are problem documents (RFC 9457) with a stable '
+    "`code`.",
+    "LICENSE": {"name": "MIT"},
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "ENFORCE_NON_BLANK_FIELDS": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "DISABLE_DOCSTRING_DESCRIPTIONS": True,
+    "POSTPROCESSING_HOOKS": ["users.schema.tell_scopes", "ledgerlink.schema_hooks.complete"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "/static/ledgerlink/favicon.svg",
+    "REDOC_DIST": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {
+        "deepLinking": True,
+        "persistAuthorization": False,
+        "displayRequestDuration": True,
+        "validatorUrl": None,
+    },
+    "REDOC_UI_SETTINGS": {"maxDisplayedEnumValues": 9, "expandResponses": "200,201"},
+    "TAGS": [
+        {"name": "Transactions", "description": "Moving money, and seeing what was moved."},
+        {"name": "Balances", "description": "What a user has, and how it came to be."},
+        {"name": "Users", "description": "Registration, and users as they and staff see them."},
+        {"name": "Sessions", "description": "Signing in and out."},
+        {"name": "API keys", "description": "The keys of backends, managed by admins."},
+        {"name": "Audit", "description": "Who did what, when, and in which request."},
+        {"name": "Health", "description": "For load balancers."},
+    ],
 }
 TRUSTED_PROXIES = items("TRUSTED_PROXIES")
 

@@ -19,6 +19,7 @@ from transactions.instructions import Answer, Order, Unit
 from transactions.models import Transaction
 from transactions.processor import submit, try_out
 from transactions.queries import (
+    PARTIES,
     all_transactions,
     keys_between,
     transaction_streams,
@@ -112,7 +113,8 @@ class TransactionViewSet(ViewSet):
         everybody = asked is None and caller(request).can(Capability.READ_ALL_BOOKS)
         owner = None if everybody else subject_id(request, asked, Capability.READ_ALL_BOOKS)
         streams = transaction_streams(owner, query)
-        return paginate(request, streams, represent_stored, keys_between(query))
+        keys = keys_between(query)
+        return paginate(request, streams, represent_stored, keys=keys, related=PARTIES)
 
     def retrieve(self, request: Request, pk: UUID) -> Response:
         """One transaction; to those who are no party to it, it does not exist."""

@@ -10,7 +10,7 @@ from rest_framework.exceptions import ErrorDetail
 from balances.fields import AmountField, CurrencyField, amount_in, least_in
 from ledgerlink.parsers import NumberText
 from ledgerlink.serializers import (
-    MAX_ID,
+    MAX_WHOLE,
     FlagField,
     IdField,
     PageQuery,
@@ -28,6 +28,10 @@ MAX_PENDING_SECONDS = 90 * 24 * 3600
 MAX_BATCH_SIZE = 1000
 
 
+class MetadataField(serializers.JSONField):
+    """An object of the caller's own; its rules are in `MovementBody.validate_metadata`."""
+
+
 class MovementBody(StrictSerializer):
     """What every movement of money has. `amount` becomes minor units."""
 
@@ -39,8 +43,8 @@ class MovementBody(StrictSerializer):
     reference = TextField(
         max_length=REFERENCE_MAX_LENGTH, default="", allow_blank=True, trim_whitespace=False
     )
-    metadata = serializers.JSONField(default=dict)
-    expected_version = WholeNumberField(min_value=0, max_value=MAX_ID, default=None)
+    metadata = MetadataField(default=dict)
+    expected_version = WholeNumberField(min_value=0, max_value=MAX_WHOLE, default=None)
     min_balance_after = AmountField(default=None)
     pending = FlagField(default=False)
     expires_in = WholeNumberField(min_value=1, max_value=MAX_PENDING_SECONDS, required=False)

@@ -1,5 +1,6 @@
 from django.urls import path
 
+from transactions import schema  # noqa: F401 - describes the views for the OpenAPI document
 from transactions.api import TransactionViewSet
 
 urlpatterns = [

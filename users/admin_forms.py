@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db.transaction import atomic
 from django.utils import timezone
 
+from ledgerlink.login_form import LimitedLoginForm
 from users.actors import Actor
 from users.api_keys import DEFAULT_OVERLAP, MAX_OVERLAP
 from users.models import API_KEY_NAME_MAX_LENGTH, User
@@ -18,7 +19,6 @@ from users.roles import Scope
 from users.signals import login_failed
 
 if TYPE_CHECKING:  # unfold ships no types; its classes extend Django's
-    from django.contrib.admin.forms import AdminAuthenticationForm as AuthenticationForm
     from django.contrib.auth.forms import AdminPasswordChangeForm
     from django.forms import CheckboxSelectMultiple, PasswordInput
     from django.forms import NumberInput as IntegerInput
@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # unfold ships no types; its classes extend Django's
     CreationForm = BaseUserCreationForm[User]
     PasswordChangeForm = AdminPasswordChangeForm[User]
 else:
-    from unfold.forms import AdminPasswordChangeForm, AuthenticationForm
+    from unfold.forms import AdminPasswordChangeForm
     from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget as CheckboxSelectMultiple
     from unfold.widgets import UnfoldAdminIntegerFieldWidget as IntegerInput
     from unfold.widgets import UnfoldAdminPasswordWidget as PasswordInput
@@ -39,7 +39,7 @@ else:
     PasswordChangeForm = AdminPasswordChangeForm
 
 
-class LoginForm(AuthenticationForm):
+class LoginForm(LimitedLoginForm):
     """Signs staff in by username or e-mail; a refusal is kept in the audit trail."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -24,6 +24,7 @@ SCOPES: dict[tuple[str, str], Scope] = {
     ("POST", "transaction-capture"): Scope.CAPTURE,
     ("POST", "transaction-cancel"): Scope.CAPTURE,
     ("POST", "transaction-reverse"): Scope.REVERSE,
+    ("GET", "audit-list"): Scope.READ_AUDIT,
     ("GET", "user-me"): Scope.READ,
     ("GET", "user-list"): Scope.READ_USERS,
     ("GET", "user-detail"): Scope.READ_USERS,

@@ -1,5 +1,6 @@
 from django.urls import path
 
+from users import schema  # noqa: F401 - describes the views for the OpenAPI document
 from users.api import UserViewSet
 from users.auth_api import LoginView, LogoutView, PasswordView, RefreshView, RegisterView
 from users.key_api import ApiKeyViewSet

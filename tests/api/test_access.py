@@ -44,6 +44,11 @@ TABLE: dict[Route, tuple[int, ...]] = {
     ("GET",    "health"):                (200, 200, 200, 200, 200, 200, 200, 200, 200),
     ("GET",    "health-ready"):          (200, 200, 200, 200, 200, 200, 200, 200, 200),
 
+    ("GET",    "schema"):                (200, 200, 200, 200, 200, 200, 200, 200, 200),
+    ("GET",    "schema-yaml"):           (200, 200, 200, 200, 200, 200, 200, 200, 200),
+    ("GET",    "docs"):                  (200, 200, 200, 200, 200, 200, 200, 200, 200),
+    ("GET",    "redoc"):                 (200, 200, 200, 200, 200, 200, 200, 200, 200),
+
     ("POST",   "auth-register"):         (201, 201, 201, 201, 201, 201, 403, 403, 403),
     ("POST",   "auth-login"):            (200, 200, 200, 200, 200, 200, 200, 200, 200),
     ("POST",   "auth-refresh"):          (200, 200, 200, 200, 200, 200, 200, 200, 200),
@@ -77,6 +82,8 @@ TABLE: dict[Route, tuple[int, ...]] = {
     ("POST",   "transaction-capture"):   (401, 200, 404, 403, 200, 200, 200, 200, 403),
     ("POST",   "transaction-cancel"):    (401, 200, 404, 403, 200, 200, 200, 200, 403),
     ("POST",   "transaction-reverse"):   (401, 201, 404, 403, 201, 201, 201, 201, 403),
+
+    ("GET",    "audit-list"):            (401, 403, 403, 200, 200, 200, 403, 200, 403),
 }
 # fmt: on
 
@@ -148,6 +155,10 @@ def of_alice(world: World) -> Call:
 SENT: dict[Route, Callable[[World], Call]] = {
     ("GET", "health"): lambda _: Call(),
     ("GET", "health-ready"): lambda _: Call(),
+    ("GET", "schema"): lambda _: Call(),
+    ("GET", "schema-yaml"): lambda _: Call(),
+    ("GET", "docs"): lambda _: Call(),
+    ("GET", "redoc"): lambda _: Call(),
     ("POST", "auth-register"): lambda _: Call(body=NEWCOMER),
     ("POST", "auth-login"): lambda _: Call(body={"username": "alice", "password": PASSWORD}),
     ("POST", "auth-refresh"): lambda w: Call(body={"refresh": w.refresh}),
@@ -189,6 +200,7 @@ SENT: dict[Route, Callable[[World], Call]] = {
     ("POST", "transaction-capture"): lambda w: Call(w.hold, body={}),
     ("POST", "transaction-cancel"): lambda w: Call(w.hold, body={}),
     ("POST", "transaction-reverse"): lambda w: Call(w.payment, body={"reason": "returned"}),
+    ("GET", "audit-list"): lambda w: Call(query={"entity_type": "user", "entity_id": w.alice.pk}),
 }
 
 # Scopes that what is sent needs beside the route's own.
@@ -278,7 +290,16 @@ def test_everybody_is_answered_as_the_table_says(world: World, route: Route) -> 
 
 MISSING_NUMBER = 999_999
 MISSING_UUID = "01a204ce-ba80-7741-a30a-7f4fbb042252"
-ABOUT_NOBODY = {"health", "health-ready", "user-list", "user-me"}
+ABOUT_NOBODY = {
+    "health",
+    "health-ready",
+    "schema",
+    "schema-yaml",
+    "docs",
+    "redoc",
+    "user-list",
+    "user-me",
+}
 ABOUT_SOMEBODY = [
     route for route in TABLE if not route[1].startswith("auth-") and route[1] not in ABOUT_NOBODY
 ]
@@ -287,7 +308,7 @@ ABOUT_SOMEBODY = [
 def about_nobody(sent: Any) -> Any:
     """The same, about a user who does not exist."""
     if isinstance(sent, dict):
-        missing = {"user_id", "from_user_id"} & sent.keys()
+        missing = {"user_id", "from_user_id", "entity_id"} & sent.keys()
         inner = {name: about_nobody(value) for name, value in sent.items()}
         return inner | dict.fromkeys(missing, MISSING_NUMBER)
     return [about_nobody(item) for item in sent] if isinstance(sent, list) else sent

@@ -58,8 +58,10 @@ def told(outcome: Outcome) -> str:
 people = st.sampled_from(NAMES)
 currencies = st.sampled_from(CURRENCIES)
 cents = st.integers(1, 2_000)
-keys = st.one_of(st.none(), st.sampled_from("abcdeABCDE"))
-versions = st.one_of(st.none(), st.none(), st.integers(0, 8))
+# What most requests leave out is drawn seldom: else nearly all would be refused or replayed.
+keys = st.sampled_from([None] * 20 + list("abcdeABCDE"))
+versions = st.sampled_from([None] * 30 + list(range(9)))
+minima = st.sampled_from([None] * 10 + [0, 100, 500])
 requests = st.tuples(
     st.sampled_from(
         ["deposit", "withdrawal", "transfer", "transfer", "adjustment up", "adjustment down"]
@@ -70,18 +72,18 @@ requests = st.tuples(
     currencies,
     keys,
     versions,
-    st.sampled_from([False, False, True]),  # whether it is pending
-    st.one_of(st.none(), st.none(), st.integers(0, 500)),  # the least that must be left
+    st.booleans(),  # whether it is pending
+    minima,
 )
 statuses = st.sampled_from(
-    [BalanceStatus.ACTIVE, BalanceStatus.DEBITS_FROZEN, BalanceStatus.FROZEN]
+    [*[BalanceStatus.ACTIVE] * 4, BalanceStatus.DEBITS_FROZEN, BalanceStatus.FROZEN]
 )
 Request = tuple[str, str, str, int, str, str | None, int | None, bool, int | None]
 # What becomes of an earlier transaction: which one, and how much of it.
 followings = st.tuples(
     st.sampled_from(["capture", "capture", "cancel", "reverse", "reverse", "overdraw"]),
     st.integers(0, 30),
-    st.one_of(st.none(), cents),
+    st.one_of(st.none(), cents, st.integers(1, 100)),
     keys,
 )
 Following = tuple[str, int, int | None, str | None]
@@ -97,6 +99,7 @@ class Books(RuleBasedStateMachine):
         self.users = {name: make_user(name) for name in NAMES}
         self.model = ModelOfTheBooks()
         self.groups = 0
+        self.post([("deposit", name, "", 5_000, "USD", None, None, False, None) for name in NAMES])
 
     def teardown(self) -> None:
         set_rollback(True)
@@ -134,7 +137,7 @@ class Books(RuleBasedStateMachine):
         wanted = "pending" if kind in {"capture", "cancel"} else "completed"
         records = self.model.records
         fitting = [pk for pk, record in records.items() if record.status == wanted]
-        candidates = fitting if fitting and which % 4 else list(records)
+        candidates = fitting if fitting and which % 5 < 4 else list(records)
         pk: UUID = candidates[which % len(candidates)]
         fields: dict[str, Any] = {"transaction_id": pk, "actor": SYSTEM}
         if key is not None:
@@ -164,7 +167,6 @@ class Books(RuleBasedStateMachine):
         expected = [self.model.post(before)[0], *self.model.post_group(group)]
         assert outcomes == [*expected, self.model.post(after)[0]]
 
-    @precondition(lambda self: self.model.records)
     @rule(asked=st.lists(followings, min_size=1, max_size=4), last=requests)
     def follow_up(self, asked: list[Following], last: Request) -> None:
         """Captures, cancellations and reversals, and a movement that feels them."""
@@ -172,7 +174,6 @@ class Books(RuleBasedStateMachine):
         outcomes = [told(outcome) for outcome in post_directly(orders)]
         assert outcomes == [self.model.post(order)[0] for order in orders]
 
-    @precondition(lambda self: self.model.records)
     @rule(
         asked=st.lists(followings, max_size=3), requests=st.lists(requests, min_size=1, max_size=3)
     )

@@ -1,0 +1,88 @@
+"""The OpenAPI document: the audit trail."""
+
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import Direction
+
+from audit.api import NOBODY, AuditQuery, AuditViewSet
+from ledgerlink.schema import (
+    A_TIME,
+    A_TRANSACTION,
+    Json,
+    component,
+    describe,
+    example,
+    json_answer,
+    operation,
+    or_null,
+    page_of,
+    record,
+    text,
+    time,
+    whole,
+)
+
+
+class DescribedActor(OpenApiSerializerFieldExtension):
+    target_class = "audit.api.ActorField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> Json:
+        said = f"The id of a user, or `{NOBODY}`: commands, and whoever was not signed in."
+        return text(said, pattern=f"^([1-9][0-9]{{0,18}}|{NOBODY})$")
+
+
+RECORD = component(
+    "AuditRecord",
+    record(
+        "Who did what to what, when, and in which request.",
+        id=whole(minimum=1),
+        actor=record(
+            "Who did it; a backend is named with the prefix of its API key.",
+            id=or_null(whole("Null for commands and for whoever was not signed in.", minimum=1)),
+            name=text(),
+        ),
+        action=text(examples=["transaction.completed"]),
+        entity_type=text(examples=["transaction"]),
+        entity_id=text(examples=[A_TRANSACTION]),
+        details={"type": "object", "description": "What there is to tell; secrets are left out."},
+        request_id=text("Empty for commands."),
+        trace_id=text("Empty for commands."),
+        ip=or_null(text()),
+        created_at=time("When."),
+    ),
+)
+A_RECORD = {
+    "id": 4711,
+    "actor": {"id": 7, "name": "alice"},
+    "action": "transaction.completed",
+    "entity_type": "transaction",
+    "entity_id": A_TRANSACTION,
+    "details": {
+        "type": "transfer",
+        "amount": "20.00",
+        "currency": "USD",
+        "from": "alice",
+        "to": "bob",
+    },
+    "request_id": "5fa86c7f642284e758542ab17f91faef",
+    "trace_id": "0af7651916cd43dd8448eb211c80319c",
+    "ip": "192.0.2.7",
+    "created_at": A_TIME,
+}
+
+describe(
+    AuditViewSet,
+    list=operation(
+        "audit_list",
+        "Audit",
+        "The audit trail",
+        "For auditors, finance and admins. It can't be changed.",
+        query=AuditQuery,
+        answers=json_answer(
+            page_of(RECORD, "AuditPage"),
+            "A page of records.",
+            example("Records", {"next": None, "previous": None, "results": [A_RECORD]}),
+        ),
+        refused=["permission_denied"],
+    ),
+)

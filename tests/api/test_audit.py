@@ -1,0 +1,123 @@
+"""The audit trail over the API: who did what, found by each of its sides."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from audit.models import AuditLog
+from tests.api.client import API, TRANSFER, Api, assert_problem, body_of, wire_time
+from tests.books import SYSTEM, fund
+from users import accounts
+from users.models import User
+
+AUDIT = f"{API}/audit"
+
+
+@pytest.fixture
+def paid(alice: User, bob: User, as_alice: Api) -> AuditLog:
+    """The record of Alice's payment to Bob."""
+    fund(alice, "10.00")
+    body = {"to_user_id": bob.pk, "amount": "2.50", "reference": "inv-1"}
+    response = as_alice.send("POST", TRANSFER, body, headers={"X-Request-ID": "req-42"})
+    return AuditLog.objects.get(entity_id=body_of(response)["id"])
+
+
+def test_record_tells_who_did_what_and_in_which_request(
+    paid: AuditLog, alice: User, as_auditor: Api
+) -> None:
+    (record,) = body_of(as_auditor.get(AUDIT, request_id="req-42"))["results"]
+    assert record == {
+        "id": paid.pk,
+        "actor": {"id": alice.pk, "name": "alice"},
+        "action": "transaction.completed",
+        "entity_type": "transaction",
+        "entity_id": paid.entity_id,
+        "details": {
+            "type": "transfer",
+            "amount": "2.50",
+            "currency": "USD",
+            "from": "alice",
+            "to": "bob",
+            "reference": "inv-1",
+        },
+        "request_id": "req-42",
+        "trace_id": paid.trace_id,
+        "ip": "127.0.0.1",
+        "created_at": wire_time(paid.created_at),
+    }
+
+
+def found(api: Api, **query: object) -> list[int]:
+    response = api.get(AUDIT, **query)
+    assert response.status_code == 200, response.content
+    return [record["id"] for record in body_of(response)["results"]]
+
+
+def test_trail_is_found_by_each_of_its_sides(paid: AuditLog, alice: User, as_finance: Api) -> None:
+    every = found(as_finance)
+    assert len(every) == 2  # the funding of Alice and her payment, newest first
+    assert every[0] == paid.pk
+    for query in (
+        {"actor": alice.pk},
+        {"entity_type": "transaction", "entity_id": paid.entity_id},
+        {"request_id": "req-42"},
+        {"from_": wire_time(paid.created_at)},
+    ):
+        assert found(as_finance, **query) == [paid.pk]
+    assert found(as_finance, to=wire_time(paid.created_at)) == every[1:]
+    assert found(as_finance, actor="system") == every[1:]
+    assert found(as_finance, action="transaction.completed") == every
+    assert found(as_finance, action="transaction.failed") == []
+    assert found(as_finance, from_=wire_time(timezone.now() + timedelta(hours=1))) == []
+
+
+def test_trail_pages_without_gap_or_repetition(
+    paid: AuditLog, alice: User, as_auditor: Api
+) -> None:
+    for number in range(3):
+        accounts.update_user(
+            user_id=alice.pk, changes={"email": f"alice{number}@example.com"}, by=SYSTEM
+        )
+    first = body_of(as_auditor.get(AUDIT, page_size=2))
+    second = body_of(as_auditor.get(first["next"]))
+    third = body_of(as_auditor.get(second["next"]))
+    pages = [[record["id"] for record in page["results"]] for page in (first, second, third)]
+    assert [pk for page in pages for pk in page] == found(as_auditor)
+    assert [len(page) for page in pages] == [2, 2, 1]
+    assert third["next"] is None
+    assert body_of(as_auditor.get(third["previous"]))["results"] == second["results"]
+
+
+def test_system_is_an_actor_without_id(paid: AuditLog, as_admin: Api) -> None:
+    (record,) = body_of(as_admin.get(AUDIT, actor="system"))["results"]
+    assert record["actor"] == {"id": None, "name": SYSTEM.name}
+
+
+def test_users_learn_nothing_of_the_trail(as_alice: Api) -> None:
+    assert_problem(as_alice.get(AUDIT), 403, "permission_denied")
+    assert_problem(as_alice.get(AUDIT, actor="nonsense"), 403, "permission_denied")
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"actor": "alice"}, "actor"),
+        ({"actor": "01"}, "actor"),
+        ({"actor": "9" * 30}, "actor"),
+        ({"actor": "\u0661"}, "actor"),
+        ({"entity_id": "x" * 65}, "entity_id"),
+        ({"request_id": ""}, "request_id"),
+        ({"from": "yesterday"}, "from"),
+        ({"whatever": "1"}, "whatever"),
+        ({"action": "a\x00b"}, "action"),
+    ],
+)
+def test_bad_filters_are_named(as_auditor: Api, query: dict[str, str], field: str) -> None:
+    problem = assert_problem(as_auditor.get(AUDIT, **query), 400, "invalid_request")
+    assert list(problem["errors"]) == [field]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_trail_can_only_be_read(as_admin: Api, method: str) -> None:
+    assert_problem(as_admin.send(method, AUDIT, {}), 405, "method_not_allowed")

@@ -1,0 +1,96 @@
+"""The OpenAPI document and the pages that show it."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.renderers import OpenApiYamlRenderer
+from drf_spectacular.validation import validate_schema
+
+from ledgerlink.errors import LedgerError
+from ledgerlink.schema_problems import REFUSALS
+from tests.api.client import Api, body_of
+from tests.server_process import REPOSITORY
+from users.scopes import SCOPES
+
+# Refusals that never leave by themselves, or only inside of others.
+NOT_ANSWERED = {"error", "group_refused", "refused_before"}
+
+
+@pytest.fixture(scope="module")
+def document() -> Any:
+    return SchemaGenerator().get_schema(request=None, public=True)
+
+
+def operations(document: Any) -> Iterator[tuple[str, Any]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def test_committed_document_is_current(document: Any) -> None:
+    committed = (REPOSITORY / "docs" / "openapi.yaml").read_bytes()
+    assert OpenApiYamlRenderer().render(document) == committed, "run: make schema"
+
+
+def test_document_is_valid_openapi_31(document: Any) -> None:
+    assert document["openapi"].startswith("3.1.")
+    validate_schema(document)
+
+
+def test_every_operation_is_described(document: Any) -> None:
+    for name, operation in operations(document):
+        assert operation["summary"], name
+        assert operation["tags"], name
+        for status, response in operation["responses"].items():
+            resolved = response
+            if "$ref" in response:
+                resolved = document["components"]["responses"][response["$ref"].split("/")[-1]]
+            assert resolved["description"], f"{name} {status}"
+            assert "X-Request-ID" in resolved["headers"], f"{name} {status}"
+            kinds = set(resolved.get("content", {}))
+            if int(status) >= 400 and "Health" not in operation["tags"]:
+                assert kinds == {"application/problem+json"}, f"{name} {status}"
+
+
+def leaves(kind: type[LedgerError]) -> Iterator[type[LedgerError]]:
+    yield kind
+    for inner in kind.__subclasses__():
+        yield from leaves(inner)
+
+
+def test_every_refusal_is_documented(document: Any) -> None:
+    ours = {kind.code for kind in leaves(LedgerError) if not kind.__module__.startswith("tests")}
+    of_fields = {"amount_not_positive", "amount_too_large", "invalid_amount", "too_many_decimals"}
+    of_fields |= {"unknown_currency"}
+    assert ours - REFUSALS.keys() == NOT_ANSWERED | of_fields
+    assert document["components"]["examples"].keys() == REFUSALS.keys()
+
+
+def test_scopes_of_api_keys_are_told(document: Any) -> None:
+    told = re.findall(r"API keys need the scope `(\w+)`", yaml.safe_dump(document, width=10**6))
+    assert sorted(told) == sorted(SCOPES.values())
+    accepting = [name for name, o in operations(document) if {"apiKey": []} in o["security"]]
+    assert len(accepting) == len(SCOPES)
+
+
+def test_document_is_served_as_json_and_yaml(anonymous: Api, document: Any) -> None:
+    as_json = anonymous.get("/api/schema")
+    assert as_json["Content-Type"] == "application/json"
+    assert body_of(as_json)["info"]["title"] == "Ledger Link"
+    for as_yaml in (
+        anonymous.get("/api/schema.yaml"),
+        anonymous.send("GET", "/api/schema", headers={"Accept": "application/yaml"}),
+    ):
+        assert as_yaml["Content-Type"].startswith("application/yaml")
+        assert yaml.safe_load(as_yaml.content) == body_of(as_json)
+
+
+@pytest.mark.parametrize("page", ["/api/docs", "/api/redoc"])
+def test_pages_name_no_other_host(anonymous: Api, page: str) -> None:
+    response = anonymous.get(page)
+    assert response["Content-Type"].startswith("text/html")
+    assert re.findall(rb"(?:https?:)?//[a-z0-9.-]+\.[a-z]+", response.content) == []
