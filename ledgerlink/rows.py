@@ -21,7 +21,7 @@ def insert_rows(
     """INSERT `rows`, whose values stand in the order of `columns` (attribute names, `owner_id`).
 
     mysqlclient joins them into multi-row statements only while VALUES holds nothing but `%s`;
-    SQLite prepares one statement. No model is instantiated and no `save` signal is sent: the
+    SQLite prepares one statement. A column that is None throughout is left out, which is NULL. No model is instantiated and no `save` signal is sent: the
     callers are the receivers that write the books, once per batch.
     """
     by_name = {field.attname: field for field in model._meta.concrete_fields}
@@ -31,9 +31,12 @@ def insert_rows(
     values = [_converted(row, converted) for row in rows]
     if not values:
         return
+    filled = [n for n in range(len(fields)) if any(row[n] is not None for row in values)]
+    if len(filled) < len(fields):
+        values = [[row[n] for n in filled] for row in values]
     quote = connection.ops.quote_name
-    names = ", ".join(quote(str(field.column)) for field in fields)
-    marks = ", ".join(["%s"] * len(fields))
+    names = ", ".join(quote(str(fields[n].column)) for n in filled)
+    marks = ", ".join(["%s"] * len(filled))
     insert = connection.ops.insert_statement(on_conflict=on_conflict)
     with connection.cursor() as cursor:
         cursor.executemany(

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import Group
@@ -24,6 +25,15 @@ _COLUMNS = (
     "created_at",
     "updated_at",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedUser:
+    """What `users_created` tells of a user, without the cost of a model instance."""
+
+    pk: int
+    username: str
+    role: Role = Role.USER
 
 
 def ids_of(usernames: Iterable[str]) -> dict[str, int]:
@@ -57,6 +67,6 @@ def create_users(usernames: Sequence[str], actor: Actor) -> dict[str, int]:
         if group is not None:
             memberships = [(pk, group) for pk in ids.values()]
             insert_rows(User.groups.through, ("user_id", "group_id"), memberships)
-        users = [User(pk=ids[name.lower()], username=name, role=Role.USER) for name in usernames]
+        users = [CreatedUser(ids[name.lower()], name) for name in usernames]
         users_created.send(sender=None, users=users, actor=actor)
     return ids

@@ -2,7 +2,7 @@
 
 from django.dispatch import Signal
 
-# users: Sequence[User], actor: Actor
+# users: Sequence of User, or of whatever has its pk, username and role; actor: Actor
 users_created = Signal()
 
 # user: User, actor: Actor, action: str ("updated", "deleted", "password_changed",
