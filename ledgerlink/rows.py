@@ -21,8 +21,9 @@ def insert_rows(
     """INSERT `rows`, whose values stand in the order of `columns` (attribute names, `owner_id`).
 
     mysqlclient joins them into multi-row statements only while VALUES holds nothing but `%s`;
-    SQLite prepares one statement. A column that is None throughout is left out, which is NULL. No model is instantiated and no `save` signal is sent: the
-    callers are the receivers that write the books, once per batch.
+    SQLite prepares one statement. A column that is None throughout is left out, which is NULL. No
+    model is instantiated and no `save` signal is sent: the callers are the receivers that write
+    the books, once per batch.
     """
     by_name = {field.attname: field for field in model._meta.concrete_fields}
     fields = [by_name[name] for name in columns]
