@@ -62,8 +62,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--batch-size",
             type=_batch_size,
-            default=1000,
-            help="rows in one database transaction (default: 1000)",
+            default=4000,
+            help="rows in one database transaction (default: 4000)",
         )
 
     def handle(self, **options: Any) -> None:
