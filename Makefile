@@ -24,8 +24,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 run: $(EMBEDDED) ## migrate, load demo data and serve on http://127.0.0.1:8080 (APP_PORT)
-	@$(BIN)/python manage.py migrate --verbosity 0
-	@$(BIN)/python manage.py seed_demo
+	@$(BIN)/python manage.py seed_demo --migrate
 	@exec $(BIN)/gunicorn -c config/gunicorn.conf.py ledgerlink.wsgi:application
 
 dev: $(DEV) ## virtual environment with everything that tests and checks need

@@ -22,6 +22,7 @@ USER_ACTIONS = (
     "logged_out",
     "login_failed",
 )
+TRANSACTION_ACTIONS = (*TransactionStatus.values, "captured", "expired")
 KEY_ACTIONS = ("created", "rotated", "revoked")
 
 
@@ -31,9 +32,10 @@ class ActionFilter(ChoiceFilter):
     field = "action"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        actions = [f"transaction.{status}" for status in TransactionStatus.values]
+        actions = [f"transaction.{action}" for action in TRANSACTION_ACTIONS]
         actions += [f"user.{action}" for action in USER_ACTIONS]
         actions += [f"api_key.{action}" for action in KEY_ACTIONS]
+        actions.append("limit.changed")
         return [(action, action) for action in actions]
 
 

@@ -147,6 +147,8 @@ def lock_accounts(keys: set[AccountKey]) -> dict[AccountKey, Account]:
 
 
 def _find(keys: set[AccountKey]) -> dict[AccountKey, int]:
+    if not keys:
+        return {}
     users = {owner for owner, _ in keys if not isinstance(owner, House)}
     houses = {owner for owner, _ in keys if isinstance(owner, House)}
     wanted = Q(user_id__in=users) if users else Q()

@@ -1,12 +1,15 @@
 """System checks of the currencies that are configured."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
 
-from balances.currencies import ISO_4217, parse_extra_currencies
+from balances.currencies import ISO_4217, currencies, parse_extra_currencies
+from balances.models import Balance
 
 
 @checks.register("ledgerlink")
@@ -24,3 +27,21 @@ def check_currencies(**_kwargs: Any) -> list[checks.CheckMessage]:
             )
         ]
     return []
+
+
+@checks.register(checks.Tags.database)
+def check_currencies_in_use(
+    databases: Sequence[str] | None = None, **_kwargs: Any
+) -> list[checks.CheckMessage]:
+    """A currency that was taken out of the settings can't be shown or moved any more."""
+    if not databases or Balance._meta.db_table not in connection.introspection.table_names():
+        return []
+    used = set(Balance.objects.values_list("currency", flat=True).distinct())
+    return [
+        checks.Error(
+            f"There are balances in {currency}, which is not configured.",
+            hint="Put it back into EXTRA_CURRENCIES, with the decimals that it had.",
+            id="balances.E003",
+        )
+        for currency in sorted(used - currencies().keys())
+    ]

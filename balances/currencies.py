@@ -46,6 +46,11 @@ def parse_extra_currencies(extra: list[str]) -> dict[str, int]:
                 f"EXTRA_CURRENCIES holds {item!r}; write CODE:DECIMALS with 3 to 8 capitals "
                 f"and at most {MAX_EXPONENT} decimals, such as BTC:8."
             )
+        if code in ISO_4217:
+            raise ImproperlyConfigured(
+                f"EXTRA_CURRENCIES holds {item!r}, but ISO 4217 gives {code} "
+                f"{ISO_4217[code]} decimals: amounts in the books would change their value."
+            )
         exponents[code] = int(digits)
     return exponents
 

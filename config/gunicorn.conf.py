@@ -8,12 +8,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # wherever guni
 
 from ledgerlink.environment import number, text
 
-_embedded = not text("DB_HOST")
+_scales = text("DB_HOST") and text("REDIS_HOST")
 
 bind = f"{text('APP_HOST', '127.0.0.1')}:{number('APP_PORT', 8080)}"
 worker_class = "gthread"
-# SQLite and the in-process cache serve one process; with MariaDB and Redis there may be many.
-workers = number("WEB_CONCURRENCY", 1 if _embedded else 2 * (os.cpu_count() or 1))
+# SQLite, or a cache in the process, serves one; with MariaDB and Redis there may be many.
+workers = number("WEB_CONCURRENCY", 2 * (os.cpu_count() or 1) if _scales else 1)
 threads = number("WEB_THREADS", 32)
 timeout = 60  # seconds without a heartbeat of the worker
 graceful_timeout = 30  # seconds for requests in flight at SIGTERM

@@ -44,8 +44,8 @@ def _check_topology() -> list[checks.CheckMessage]:
         found.append(
             checks.Error(
                 f"WEB_CONCURRENCY is {processes} without REDIS_HOST.",
-                hint="Each process would cache balances by itself and show stale ones: "
-                "set REDIS_HOST, or WEB_CONCURRENCY=1.",
+                hint="Each process would count requests by itself, and let through more than the "
+                "limits allow: set REDIS_HOST, or WEB_CONCURRENCY=1.",
                 id="ledgerlink.E003",
             )
         )

@@ -34,12 +34,6 @@ class NotFound(LedgerError):
     status = 404
 
 
-class PermissionRefused(LedgerError):
-    code = "permission_denied"
-    title = "You may not do this"
-    status = 403
-
-
 class TryAgainLater(LedgerError):
     """The service won't answer just now; `retry_after` is in seconds."""
 

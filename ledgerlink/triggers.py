@@ -11,7 +11,7 @@ class RefuseChange(Operation):
 
     `when` is a condition over OLD and NEW in the SQL that all engines share. Note that SQLite
     rebuilds a table, and loses its triggers, when a later migration alters it: add the
-    operation again there. `tests/test_constraints.py` meets each trigger.
+    operation again there. `tests/test_layout.py` lists each trigger.
     """
 
     reversible = True

@@ -2,11 +2,13 @@
 
 Two passes through the file, neither of which holds it in memory. The first reads every line and
 posts nothing; unless bad lines are to be skipped, one of them ends it here. The second posts
-batch by batch. Each row has an idempotency key made of the import's name, the line's number and
-what the line says: whoever repeats an import, or resumes one, moves nothing twice.
+batch by batch. Each row has an idempotency key made of the import's name, of what the line says,
+and of how many like it came before: whoever repeats an import, mends its file or resumes it moves
+nothing twice.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -100,10 +102,11 @@ class Import:
         if header.problem:
             raise ImportRefused(f"Line {header.number} is no header: {header.problem}.")
         reader = self._reader(header.fields)
+        seen: Counter[bytes] = Counter()
         while chunk := list(islice(lines, self._batch_size)):
-            yield self._read_batch(reader, chunk), reader.creates_users
+            yield self._read_batch(reader, chunk, seen), reader.creates_users
 
-    def _read_batch(self, reader: RowReader, lines: Sequence[Line]) -> _Batch:
+    def _read_batch(self, reader: RowReader, lines: Sequence[Line], seen: Counter[bytes]) -> _Batch:
         batch = _Batch(lines[-1].end, [], [])
         for line in lines:
             if line.problem:
@@ -114,9 +117,16 @@ class Import:
             except LedgerError as error:
                 batch.problems.append(Problem(line.number, error.detail))
             else:
-                key = self._key(str(line.number), *line.fields)
+                key = self._key_of_row(line.fields, seen)
                 batch.rows.append(_Numbered(line.number, row, key))
         return batch
+
+    def _key_of_row(self, fields: Sequence[str], seen: Counter[bytes]) -> str:
+        """Made of what the row says, and of how many like it came before: lines may be taken out,
+        mended and added between two runs."""
+        said = hashlib.blake2b("\0".join(fields).encode(), digest_size=8).digest()
+        seen[said] += 1
+        return self._key(str(seen[said]), *fields)
 
     def _key(self, *parts: str) -> str:
         return hashlib.sha256("\0".join((self._name, *parts)).encode()).hexdigest()

@@ -10,9 +10,12 @@ from django.core.validators import RegexValidator, validate_email
 from django.db import models
 from django.db.models import Case, F, GeneratedField, Q, When
 from django.db.models.functions import Lower
+from django.db.transaction import atomic
 from django.utils import timezone
 
+from users.actors import Actor
 from users.roles import CAPABILITIES, STAFF_ROLES, Capability, Role
+from users.signals import users_created
 
 USERNAME_MAX_LENGTH = 50
 EMAIL_MAX_LENGTH = 254
@@ -47,9 +50,13 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, username: str, email: str, password: str, **fields: Any) -> "User":
-        return self.create_user(
-            username, email, password, role=Role.ADMIN, is_superuser=True, **fields
-        )
+        """For `manage.py createsuperuser`: the first administrator of a new installation."""
+        with atomic():
+            user = self.create_user(
+                username, email, password, role=Role.ADMIN, is_superuser=True, **fields
+            )
+            users_created.send(sender=None, users=[user], actor=Actor.system("createsuperuser"))
+        return user
 
 
 @dataclass(frozen=True, slots=True)

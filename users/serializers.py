@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
 from ledgerlink.serializers import (
+    FlagField,
     IdField,
     PageQuery,
     QueryIdField,
@@ -28,15 +29,6 @@ REFRESH_TOKEN_MAX_LENGTH = 4096
 class PasswordField(TextField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=MAX_PASSWORD_LENGTH, trim_whitespace=False, **kwargs)
-
-
-class FlagField(serializers.BooleanField):
-    """A JSON true or false, not a word or a number that could mean one."""
-
-    def to_internal_value(self, data: Any) -> bool:
-        if not isinstance(data, bool):
-            self.fail("invalid", input=data)
-        return data
 
 
 class RegistrationBody(StrictSerializer):

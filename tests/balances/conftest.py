@@ -1,4 +1,4 @@
-"""Both caches, whichever engine the run is on: Redis from a private server."""
+"""The cache in Redis, whichever engine the run is on, and none: from a private server."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import pytest
 from django.core.cache import caches
 from pytest_django import Settings
 
-from balances.cache import BalanceCache, MemoryBalanceCache, balance_cache
+from balances.cache import BalanceCache, NoBalanceCache, balance_cache
 from balances.cache_redis import RedisBalanceCache
 from tests.servers import Redis
 
@@ -43,16 +43,16 @@ def redis_cache(redis_server: Redis, settings: Settings) -> Iterator[RedisBalanc
 
 
 @pytest.fixture
-def memory_cache(settings: Settings) -> Iterator[MemoryBalanceCache]:
+def no_cache(settings: Settings) -> Iterator[NoBalanceCache]:
     settings.REDIS_HOST = ""
     balance_cache.cache_clear()
     cache = balance_cache()
-    assert isinstance(cache, MemoryBalanceCache)
+    assert isinstance(cache, NoBalanceCache)
     yield cache
     balance_cache.cache_clear()
 
 
-@pytest.fixture(params=["memory_cache", "redis_cache"])
+@pytest.fixture(params=["no_cache", "redis_cache"])
 def any_cache(request: pytest.FixtureRequest) -> BalanceCache:
     cache: BalanceCache = request.getfixturevalue(request.param)
     return cache

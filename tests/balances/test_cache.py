@@ -1,4 +1,4 @@
-"""The rules of the balance cache, for the one in the process and the one in Redis alike."""
+"""The rules of the balance cache."""
 
 import json
 from collections.abc import Sequence
@@ -32,152 +32,154 @@ def seen(cache: BalanceCache, user_id: int = USER) -> dict[str, int] | None:
     return {currency: json.loads(value)["version"] for currency, value in balances.items()}
 
 
-def test_nothing_is_known_at_first(any_cache: BalanceCache) -> None:
-    cached = any_cache.read(USER)
+def test_nothing_is_known_at_first(redis_cache: BalanceCache) -> None:
+    cached = redis_cache.read(USER)
     assert cached.balances is None
     assert cached.generation
 
 
-def test_what_was_filled_is_read(any_cache: BalanceCache) -> None:
+def test_what_was_filled_is_read(redis_cache: BalanceCache) -> None:
     held = [account(3), account(5, "EUR")]
-    fill(any_cache, *held)
-    assert any_cache.read(USER).balances == {"USD": value_of(held[0]), "EUR": value_of(held[1])}
+    fill(redis_cache, *held)
+    assert redis_cache.read(USER).balances == {"USD": value_of(held[0]), "EUR": value_of(held[1])}
 
 
-def test_user_without_balances_is_remembered_as_such(any_cache: BalanceCache) -> None:
-    fill(any_cache)
-    assert seen(any_cache) == {}
+def test_user_without_balances_is_remembered_as_such(redis_cache: BalanceCache) -> None:
+    fill(redis_cache)
+    assert seen(redis_cache) == {}
 
 
-def test_users_are_kept_apart(any_cache: BalanceCache) -> None:
-    fill(any_cache, account(3))
-    assert seen(any_cache, 8) is None
-    fill(any_cache, account(1, user_id=8), user_id=8)
-    assert (seen(any_cache), seen(any_cache, 8)) == ({"USD": 3}, {"USD": 1})
+def test_users_are_kept_apart(redis_cache: BalanceCache) -> None:
+    fill(redis_cache, account(3))
+    assert seen(redis_cache, 8) is None
+    fill(redis_cache, account(1, user_id=8), user_id=8)
+    assert (seen(redis_cache), seen(redis_cache, 8)) == ({"USD": 3}, {"USD": 1})
 
 
-def test_renewal_alone_is_not_taken_for_all_balances_of_a_user(any_cache: BalanceCache) -> None:
-    any_cache.renew([account(3)])
-    assert seen(any_cache) is None
+def test_renewal_alone_is_not_taken_for_all_balances_of_a_user(redis_cache: BalanceCache) -> None:
+    redis_cache.renew([account(3)])
+    assert seen(redis_cache) is None
 
 
-def test_fence_sends_readers_to_the_database_until_it_is_renewed(any_cache: BalanceCache) -> None:
-    fill(any_cache, account(3), account(1, "EUR"))
-    any_cache.fence([account(4)])
-    assert seen(any_cache) is None
-    any_cache.renew([account(4)])
-    assert seen(any_cache) == {"USD": 4, "EUR": 1}
+def test_fence_sends_readers_to_the_database_until_it_is_renewed(redis_cache: BalanceCache) -> None:
+    fill(redis_cache, account(3), account(1, "EUR"))
+    redis_cache.fence([account(4)])
+    assert seen(redis_cache) is None
+    redis_cache.renew([account(4)])
+    assert seen(redis_cache) == {"USD": 4, "EUR": 1}
 
 
-def test_slow_reader_cannot_put_an_old_balance_over_a_fence(any_cache: BalanceCache) -> None:
-    generation = any_cache.read(USER).generation
-    any_cache.fence([account(4)])
-    any_cache.fill(USER, generation, [account(3)])
-    assert seen(any_cache) is None
-    any_cache.fill(USER, generation, [account(4)])
-    assert seen(any_cache) == {"USD": 4}
+def test_slow_reader_cannot_put_an_old_balance_over_a_fence(redis_cache: BalanceCache) -> None:
+    generation = redis_cache.read(USER).generation
+    redis_cache.fence([account(4)])
+    redis_cache.fill(USER, generation, [account(3)])
+    assert seen(redis_cache) is None
+    redis_cache.fill(USER, generation, [account(4)])
+    assert seen(redis_cache) == {"USD": 4}
 
 
-def test_slow_reader_cannot_put_an_old_balance_over_a_newer(any_cache: BalanceCache) -> None:
-    generation = any_cache.read(USER).generation
-    any_cache.fence([account(4)])
-    any_cache.renew([account(4)])
-    any_cache.fill(USER, generation, [account(3)])
-    assert seen(any_cache) == {"USD": 4}
+def test_slow_reader_cannot_put_an_old_balance_over_a_newer(redis_cache: BalanceCache) -> None:
+    generation = redis_cache.read(USER).generation
+    redis_cache.fence([account(4)])
+    redis_cache.renew([account(4)])
+    redis_cache.fill(USER, generation, [account(3)])
+    assert seen(redis_cache) == {"USD": 4}
 
 
-def test_slow_writer_cannot_put_an_old_balance_over_a_newer(any_cache: BalanceCache) -> None:
-    fill(any_cache, account(3))
+def test_slow_writer_cannot_put_an_old_balance_over_a_newer(redis_cache: BalanceCache) -> None:
+    fill(redis_cache, account(3))
     for version in (4, 5):
-        any_cache.fence([account(version)])
-    any_cache.renew([account(5)])
-    any_cache.renew([account(4)])
-    assert seen(any_cache) == {"USD": 5}
-    any_cache.fence([account(4)])
-    assert seen(any_cache) == {"USD": 5}
+        redis_cache.fence([account(version)])
+    redis_cache.renew([account(5)])
+    redis_cache.renew([account(4)])
+    assert seen(redis_cache) == {"USD": 5}
+    redis_cache.fence([account(4)])
+    assert seen(redis_cache) == {"USD": 5}
 
 
-def test_reader_cannot_renew_what_another_writer_has_fenced(any_cache: BalanceCache) -> None:
-    fill(any_cache, account(3))
-    any_cache.fence([account(4)])
-    any_cache.fence([account(5)])
-    any_cache.renew([account(4)])
-    assert seen(any_cache) is None
+def test_reader_cannot_renew_what_another_writer_has_fenced(redis_cache: BalanceCache) -> None:
+    fill(redis_cache, account(3))
+    redis_cache.fence([account(4)])
+    redis_cache.fence([account(5)])
+    redis_cache.renew([account(4)])
+    assert seen(redis_cache) is None
 
 
-def test_fence_of_a_posting_that_was_rolled_back_misleads_nobody(any_cache: BalanceCache) -> None:
-    fill(any_cache, account(3))
-    any_cache.fence([account(4)])
-    fill(any_cache, account(3))
-    assert seen(any_cache) is None
-    any_cache.fence([account(4)])
-    any_cache.renew([account(4)])
-    assert seen(any_cache) == {"USD": 4}
+def test_fence_of_a_posting_that_was_rolled_back_misleads_nobody(redis_cache: BalanceCache) -> None:
+    fill(redis_cache, account(3))
+    redis_cache.fence([account(4)])
+    fill(redis_cache, account(3))
+    assert seen(redis_cache) is None
+    redis_cache.fence([account(4)])
+    redis_cache.renew([account(4)])
+    assert seen(redis_cache) == {"USD": 4}
 
 
-def test_first_balance_in_another_currency_ends_what_was_complete(any_cache: BalanceCache) -> None:
-    fill(any_cache, account(3))
-    any_cache.fence([account(1, "EUR")])
-    assert seen(any_cache) is None
-    any_cache.renew([account(1, "EUR")])
-    assert seen(any_cache) == {"USD": 3, "EUR": 1}
+def test_first_balance_in_another_currency_ends_what_was_complete(
+    redis_cache: BalanceCache,
+) -> None:
+    fill(redis_cache, account(3))
+    redis_cache.fence([account(1, "EUR")])
+    assert seen(redis_cache) is None
+    redis_cache.renew([account(1, "EUR")])
+    assert seen(redis_cache) == {"USD": 3, "EUR": 1}
 
 
-def test_batch_renews_all_its_users_and_currencies(any_cache: BalanceCache) -> None:
+def test_batch_renews_all_its_users_and_currencies(redis_cache: BalanceCache) -> None:
     users = range(1, 6)
     for user in users:
-        fill(any_cache, account(1, user_id=user), account(1, "EUR", user_id=user), user_id=user)
+        fill(redis_cache, account(1, user_id=user), account(1, "EUR", user_id=user), user_id=user)
     changed = [account(2, c, user_id=u) for u in users for c in ("USD", "EUR")]
-    any_cache.fence(changed)
-    assert [seen(any_cache, user) for user in users] == [None] * 5
-    any_cache.renew(changed)
-    assert [seen(any_cache, user) for user in users] == [{"USD": 2, "EUR": 2}] * 5
+    redis_cache.fence(changed)
+    assert [seen(redis_cache, user) for user in users] == [None] * 5
+    redis_cache.renew(changed)
+    assert [seen(redis_cache, user) for user in users] == [{"USD": 2, "EUR": 2}] * 5
 
 
-def test_clearing_forgets_all_and_refuses_what_was_read_before(any_cache: BalanceCache) -> None:
-    fill(any_cache, account(3))
-    generation = any_cache.read(USER).generation
-    any_cache.clear()
-    assert seen(any_cache) is None
-    any_cache.fill(USER, generation, [account(3)])
-    assert seen(any_cache) is None
-    assert any_cache.read(USER).generation != generation
+def test_clearing_forgets_all_and_refuses_what_was_read_before(redis_cache: BalanceCache) -> None:
+    fill(redis_cache, account(3))
+    generation = redis_cache.read(USER).generation
+    redis_cache.clear()
+    assert seen(redis_cache) is None
+    redis_cache.fill(USER, generation, [account(3)])
+    assert seen(redis_cache) is None
+    assert redis_cache.read(USER).generation != generation
 
 
-def test_writer_after_clearing_begins_anew(any_cache: BalanceCache) -> None:
-    fill(any_cache, account(3), account(9, "EUR"))
-    any_cache.clear()
-    any_cache.fence([account(4)])
-    any_cache.renew([account(4)])
-    assert seen(any_cache) is None
-    fill(any_cache, account(4), account(8, "EUR"))
-    assert seen(any_cache) == {"USD": 4, "EUR": 8}
+def test_writer_after_clearing_begins_anew(redis_cache: BalanceCache) -> None:
+    fill(redis_cache, account(3), account(9, "EUR"))
+    redis_cache.clear()
+    redis_cache.fence([account(4)])
+    redis_cache.renew([account(4)])
+    assert seen(redis_cache) is None
+    fill(redis_cache, account(4), account(8, "EUR"))
+    assert seen(redis_cache) == {"USD": 4, "EUR": 8}
 
 
 @pytest.mark.parametrize("versions", [(9, 10), (99, 100), (2**31, 2**31 + 1), (2**52, 2**52 + 1)])
 def test_versions_are_compared_as_numbers(
-    versions: tuple[int, int], any_cache: BalanceCache
+    versions: tuple[int, int], redis_cache: BalanceCache
 ) -> None:
     older, newer = versions
-    fill(any_cache, account(newer))
-    any_cache.renew([account(older)])
-    assert seen(any_cache) == {"USD": newer}
-    any_cache.fence([account(newer + 1)])
-    assert seen(any_cache) is None
+    fill(redis_cache, account(newer))
+    redis_cache.renew([account(older)])
+    assert seen(redis_cache) == {"USD": newer}
+    redis_cache.fence([account(newer + 1)])
+    assert seen(redis_cache) is None
 
 
-def test_value_is_what_the_api_shows(any_cache: BalanceCache) -> None:
+def test_value_is_what_the_api_shows(redis_cache: BalanceCache) -> None:
     overdrawn = an_account(user_id=USER, amount=-5, held=0, overdraft_limit=10)
-    fill(any_cache, overdrawn)
-    balances = any_cache.read(USER).balances
+    fill(redis_cache, overdrawn)
+    balances = redis_cache.read(USER).balances
     assert balances is not None
     shown = json.loads(balances["USD"])
     assert (shown["amount"], shown["held"], shown["available"]) == ("-0.05", "0.00", "0.05")
     assert value_of(overdrawn) != FENCE
 
 
-def test_nothing_is_done_for_nobody(any_cache: BalanceCache) -> None:
+def test_nothing_is_done_for_nobody(redis_cache: BalanceCache) -> None:
     nobody: Sequence[Account] = []
-    any_cache.fence(nobody)
-    any_cache.renew(nobody)
-    assert any_cache.read(USER).balances is None
+    redis_cache.fence(nobody)
+    redis_cache.renew(nobody)
+    assert redis_cache.read(USER).balances is None

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import F, ProtectedError
 from django.utils import timezone
 
@@ -205,3 +206,11 @@ def test_users_and_balances_in_the_books_cannot_be_deleted(alice: User, bob: Use
     for row in (alice, balance_of(bob)):
         with pytest.raises(ProtectedError):
             row.delete()
+
+
+def test_replacing_an_entry_is_refused(alice: User) -> None:
+    """REPLACE deletes before it inserts, which SQLite's triggers see only when told to."""
+    fund(alice, "100.00")
+    table = BalanceHistory._meta.db_table
+    with refused_by("entry_never_deleted"), connection.cursor() as cursor:
+        cursor.execute(f"REPLACE INTO {table} SELECT * FROM {table}")  # noqa: S608 - our own name

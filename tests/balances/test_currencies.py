@@ -6,7 +6,10 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
+from balances.checks import check_currencies_in_use
 from balances.currencies import ISO_4217, currencies, parse_extra_currencies
+from balances.enums import House
+from balances.models import Balance
 from balances.money import format_amount, parse_amount
 
 
@@ -43,13 +46,19 @@ def test_extra_currency_is_used_like_any_other(settings: Settings) -> None:
         currencies.cache_clear()
 
 
-def test_extra_currency_may_change_an_iso_exponent(settings: Settings) -> None:
-    settings.EXTRA_CURRENCIES = ["UGX:2"]
-    currencies.cache_clear()
-    try:
-        assert parse_amount("1.50", "UGX") == 150
-    finally:
-        currencies.cache_clear()
+@pytest.mark.parametrize("item", ["UGX:2", "USD:4", "USD:2"])
+def test_extra_currency_may_not_be_one_of_iso(item: str) -> None:
+    """Amounts that are in the books already would change their value."""
+    with pytest.raises(ImproperlyConfigured, match=item):
+        parse_extra_currencies([item])
+
+
+def test_currency_in_use_that_is_not_configured_is_found(db: None) -> None:
+    Balance.objects.create(house=House.FEES, currency="BTC")
+    found = check_currencies_in_use(databases=["default"])
+    assert [(check.id, check.msg) for check in found] == [
+        ("balances.E003", "There are balances in BTC, which is not configured.")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 """Balances are cached, and yet no reader sees one older than what was already answered."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 from tests.e2e.storm import rage, storm
-from tests.e2e.world import Account, register
+from tests.e2e.world import Account, manage, register
 from tests.servers import LedgerServer
 
 
@@ -68,3 +69,16 @@ def test_sequential_transfers_while_another_polls_create_no_money(server: Ledger
         codes = [alice.transfer(bob, "1.00").status_code for _ in range(30)]
     assert codes == [201] * 20 + [422] * 10
     assert (alice.amount(), bob.amount()) == ("0.00", "20.00")
+
+
+def test_what_a_command_moved_is_shown_at_once(
+    server: LedgerServer, env: Mapping[str, str], tmp_path: Path
+) -> None:
+    """A management command is a process of its own, beside the server on SQLite as well."""
+    alice = register(server, "1.00")
+    assert alice.amount() == "1.00"
+    file = tmp_path / f"{alice.username}.csv"
+    file.write_text(f"type,from,to,amount\ndeposit,,{alice.username},2.00\n")
+    finished = manage(env, "import_transactions", str(file))
+    assert finished.returncode == 0, finished.stderr
+    assert alice.amount() == "3.00"

@@ -14,12 +14,11 @@ from rest_framework import exceptions
 
 from ledgerlink import problems
 from ledgerlink.context import RequestContext, current_request
-from ledgerlink.errors import LedgerError, NotFound, PermissionRefused, Unavailable
+from ledgerlink.errors import LedgerError, NotFound, Unavailable
 
 ERRORS: list[tuple[Exception, int, str]] = [
     (LedgerError("No."), 422, "error"),
     (NotFound(), 404, "not_found"),
-    (PermissionRefused(), 403, "permission_denied"),
     (Unavailable(retry_after=7), 503, "service_unavailable"),
     (OperationalError(2006, "gone"), 503, "service_unavailable"),
     (InterfaceError("closed"), 503, "service_unavailable"),

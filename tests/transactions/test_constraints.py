@@ -163,6 +163,14 @@ def test_failed_transaction_cannot_be_completed_later(alice: User, bob: User) ->
         )
 
 
+@pytest.mark.parametrize("change", [{"currency": "EUR"}, {"type": "withdrawal"}])
+def test_pending_transaction_keeps_what_it_is_about(change: dict[str, str], alice: User) -> None:
+    fund(alice, "100.00")
+    pending = new_transaction(status=TransactionStatus.PENDING, completed_at=None, **HELD)
+    with refused_by("transaction_final"):
+        Transaction.objects.filter(pk=pending.pk).update(**change)
+
+
 def test_pending_transaction_can_be_completed(alice: User) -> None:
     fund(alice, "100.00")
     pending = new_transaction(status=TransactionStatus.PENDING, completed_at=None, **HELD)

@@ -151,6 +151,21 @@ def test_import_of_a_mended_file_posts_what_was_left_out(
     assert (amount_of(alice), amount_of(bob)) == (500, 200)
 
 
+def test_import_of_a_file_with_lines_taken_out_and_added_repeats_none(
+    tmp_path: Path, alice: User, bob: User
+) -> None:
+    head = "type,from,to,amount\n"
+    one, two, three = "deposit,,alice,1.00\n", "deposit,,bob,2.00\n", "deposit,,bob,3.00\n"
+    run_import(
+        written(tmp_path, head + "deposit,,alice,oops\n" + one + two + one), skip_invalid=True
+    )
+
+    out = run_import(written(tmp_path, head + three + one + two + one + one))
+
+    assert "5 rows: 2 posted, 0 refused and kept as failed, 3 already there" in out
+    assert (amount_of(alice), amount_of(bob)) == (300, 500)
+
+
 def test_repeated_import_does_not_mind_users_who_left(tmp_path: Path, alice: User) -> None:
     path = written(tmp_path, "type,from,to,amount\ndeposit,,alice,1\nwithdrawal,alice,,1\n")
     run_import(path)

@@ -17,7 +17,9 @@ class Migration(migrations.Migration):
             "transaction_final",
             "transactions_transaction",
             "UPDATE",
-            "only a pending transaction can change",
-            when="OLD.status <> 'pending'",
+            "only a pending transaction can change, and never its parties",
+            when="OLD.status <> 'pending' OR NEW.source_id <> OLD.source_id "
+            "OR NEW.destination_id <> OLD.destination_id OR NEW.currency <> OLD.currency "
+            "OR NEW.type <> OLD.type",
         ),
     ]

@@ -1,12 +1,13 @@
 """`manage.py seed_demo`."""
 
-import os
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from ledgerlink.environment import number, text
 from transactions.demo import PASSWORD, USERS, seed
 from users.actors import Actor
 
@@ -17,12 +18,17 @@ class Command(BaseCommand):
         "What is there already stays as it is. Refused in production."
     )
 
-    def handle(self, **_options: Any) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--migrate", action="store_true", help="apply the migrations first")
+
+    def handle(self, **options: Any) -> None:
         if settings.PRODUCTION:
             raise CommandError(
                 "seed_demo makes users with a published password: it is refused while "
                 "APP_ENV=production."
             )
+        if options["migrate"]:
+            call_command("migrate", verbosity=0)
         try:
             users, transactions = seed(Actor.system("seed_demo"))
         except ValidationError as error:
@@ -34,7 +40,7 @@ class Command(BaseCommand):
         self._show_logins()
 
     def _show_logins(self) -> None:
-        site = f"http://127.0.0.1:{os.environ.get('APP_PORT') or 8080}"
+        site = f"http://{text('APP_HOST', '127.0.0.1')}:{number('APP_PORT', 8080)}"
         lines = [
             "",
             f"  Back-office   {site}/admin/",
