@@ -14,10 +14,17 @@ from ledgerlink.errors import LedgerError
 from ledgerlink.schema_problems import REFUSALS
 from tests.api.client import Api, body_of
 from tests.server_process import REPOSITORY
+from transactions.backfill import HistoryContradicted
+from transactions.csv_lines import ImportRefused
+from transactions.import_rows import InvalidRow
 from users.scopes import SCOPES
 
-# Refusals that never leave by themselves, or only inside of others.
-NOT_ANSWERED = {"error", "group_refused", "refused_before"}
+# Refusals that never leave by themselves, or only inside of others, and those of commands.
+NOT_ANSWERED = {"error", "group_refused", "refused_before"} | {
+    HistoryContradicted.code,
+    ImportRefused.code,
+    InvalidRow.code,
+}
 
 
 @pytest.fixture(scope="module")
