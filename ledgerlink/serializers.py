@@ -1,12 +1,14 @@
 """The base of every request body and query string: nothing unknown is ignored, nothing guessed."""
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, cached_property
 from typing import Any
 
+from django.core.exceptions import ValidationError as DjangoValidationError
 from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
+from rest_framework.fields import empty, get_error_detail
 
 MAX_ID = 2**63 - 1
 MAX_WHOLE = 10**18 - 1  # in a body: the parser keeps longer numbers as text
@@ -21,24 +23,51 @@ class StrictSerializer(serializers.Serializer[Any]):
         value: dict[str, Any] = _reader(cls, partial).run_validation(data)
         return value
 
+    def run_validation(self, data: Any = empty) -> dict[str, Any]:
+        """As DRF does it, for a serializer without validators."""
+        self.validate_empty_values(data)  # raises for null
+        value = self.to_internal_value(data)
+        try:
+            checked: dict[str, Any] = self.validate(value)
+        except (serializers.ValidationError, DjangoValidationError) as error:
+            raise serializers.ValidationError(serializers.as_serializer_error(error)) from error
+        return checked
+
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         errors: dict[str, Any] = {}
-        if isinstance(data, Mapping):
-            unknown = set(data) - set(self.fields)
-            errors |= _errors(unknown, "This field is not known here.", "unknown_field")
+        if not isinstance(data, Mapping):
+            return dict(super().to_internal_value(data))  # raises
         if isinstance(data, QueryDict):
             repeated = {name for name, values in data.lists() if len(values) > 1}
             errors |= _errors(repeated, "Give this once.", "repeated")
             data = data.dict()  # else an empty value would pass for one left out
+        unknown = data.keys() - self.fields.keys()
+        if unknown:
+            errors |= _errors(unknown, "This field is not known here.", "unknown_field")
         value: dict[str, Any] = {}
-        try:
-            value = super().to_internal_value(data)
-        except serializers.ValidationError as error:
-            if isinstance(error.detail, dict):
-                errors |= error.detail
+        for name, field, check in self._steps:
+            if name in data or (field.required and not self.partial):
+                try:
+                    item = field.run_validation(data.get(name, empty))
+                    value[name] = item if check is None else check(item)
+                except serializers.ValidationError as error:
+                    errors[name] = error.detail
+                except DjangoValidationError as error:
+                    errors[name] = get_error_detail(error)
+            elif field.default is not empty and not self.partial:
+                value[name] = field.get_default()
         if errors:
             raise serializers.ValidationError(errors)
         return value
+
+    @cached_property
+    def _steps(self) -> list[tuple[str, Any, Callable[[Any], Any] | None]]:
+        """Each field with its `validate_…`. DRF asks for them anew, and validates what is not
+        there as well: half the time of a large batch."""
+        return [
+            (name, field, getattr(self, f"validate_{name}", None))
+            for name, field in self.fields.items()
+        ]
 
 
 @cache

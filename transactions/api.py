@@ -1,5 +1,6 @@
 """`/transactions`: moving money, and seeing what was moved."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,7 +21,6 @@ from transactions.models import Transaction
 from transactions.processor import submit, try_out
 from transactions.queries import (
     PARTIES,
-    all_transactions,
     keys_between,
     transaction_streams,
     visible_transactions,
@@ -118,14 +118,16 @@ class TransactionViewSet(ViewSet):
 
     def retrieve(self, request: Request, pk: UUID) -> Response:
         """One transaction; to those who are no party to it, it does not exist."""
-        return Response(represent_stored(_visible(request, pk)))
+        return Response(represent_stored(_visible(request, pk, PARTIES)))
 
 
-def _visible(request: Request, pk: UUID) -> Transaction:
+def _visible(
+    request: Request, pk: UUID, related: Sequence[str] = ("source", "destination")
+) -> Transaction:
     user = caller(request)
     may_see_all = user.can(Capability.READ_ALL_BOOKS)
-    visible = all_transactions() if may_see_all else visible_transactions(user.pk)
-    return get_object_or_404(visible, pk=pk)
+    visible = Transaction.objects.all() if may_see_all else visible_transactions(user.pk)
+    return get_object_or_404(visible.select_related(*related), pk=pk)
 
 
 def _move(request: Request, kind: TransactionType, body: dict[str, Any]) -> HttpResponse:

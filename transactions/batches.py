@@ -86,7 +86,7 @@ def _finish(units: Sequence[Unit]) -> list[UnitOutcome]:
     every settlement does, is replayed if it was committed."""
     done = already_posted([o for unit in units if unit.idempotency is None for o in unit.orders])
     rest = [replace(unit, orders=[o for o in unit.orders if o.id not in done]) for unit in units]
-    anew = iter(post([unit for unit in rest if unit.orders]))
+    anew = iter(post([unit for unit in rest if unit.orders], recovering=True))
     whole = []
     for unit, left in zip(units, rest, strict=True):
         posted = next(anew) if left.orders else UnitOutcome([])

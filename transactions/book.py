@@ -8,7 +8,7 @@ from functools import reduce
 from operator import or_
 from uuid import UUID
 
-from django.db.models import Q, Sum
+from django.db.models import OuterRef, Q, Subquery, Sum
 from django.utils import timezone
 
 from balances.accounts import Account, Entry, lock_accounts
@@ -24,6 +24,7 @@ from transactions.instructions import (
     Outcome,
     Party,
     Posted,
+    Reversal,
     Unit,
 )
 from transactions.limits import Allowance, allowances_of, is_limited
@@ -115,29 +116,26 @@ class Bookmark:
     spent: dict[int, int]
 
 
-def open_book(units: Sequence[Unit]) -> Book:
-    """Lock every balance that the units touch, then read all that they will be judged by."""
+def open_book(units: Sequence[Unit], *, recovering: bool = False) -> Book:
+    """Lock every balance that the units touch, then read all that they will be judged by.
+
+    `recovering`: some of it may have been posted before, so keys made here are looked up as well.
+    """
     orders = [order for unit in units for order in unit.orders]
-    ids = {o.transaction_id for o in orders if not isinstance(o, Instruction)}
-    keys = {
-        key
-        for o in orders
-        if isinstance(o, Instruction)
-        for key in (o.source_key, o.destination_key)
-    } | _keys_of_named(ids)
-    accounts = lock_accounts(keys)
+    accounts = lock_accounts(_account_keys(orders))
     # Everything read from here on was committed before the locks were granted, and whoever would
     # change a transaction between these balances waits for us.
     at = timezone.now()
     parties = _parties(orders, accounts.values())
+    named, reversed_amounts = _named(orders)
     return Book(
         at=at,
         accounts=accounts,
         accounts_by_id={account.id: account for account in accounts.values()},
         parties=parties,
-        named=Transaction.objects.in_bulk(ids) if ids else {},
-        reversed_amounts=_reversed_amounts(ids) if ids else {},
-        used_keys=_used_keys(units),
+        named=named,
+        reversed_amounts=reversed_amounts,
+        used_keys=_used_keys(units, recovering=recovering),
         allowances=allowances_of(_limited(orders, accounts), parties, at),
     )
 
@@ -148,12 +146,21 @@ def _limited(orders: Sequence[Order], accounts: dict[AccountKey, Account]) -> li
     return [accounts[key] for key in keys if key in accounts]
 
 
-def _keys_of_named(ids: set[UUID]) -> set[AccountKey]:
-    """The balances of transactions that exist; a transaction never changes its balances."""
-    if not ids:
-        return set()
-    named = Transaction.objects.select_related("source", "destination").filter(pk__in=ids)
-    return {(b.owner, b.currency) for t in named for b in (t.source, t.destination)}
+def _account_keys(orders: Sequence[Order]) -> set[AccountKey]:
+    """The balances that the orders touch; those of transactions that do not exist are none."""
+    keys: set[AccountKey] = set()
+    unknown: set[UUID] = set()
+    for order in orders:
+        if isinstance(order, Instruction):
+            keys |= {order.source_key, order.destination_key}
+        elif order.accounts is not None:
+            keys |= order.accounts
+        else:
+            unknown.add(order.transaction_id)
+    if unknown:
+        named = Transaction.objects.select_related("source", "destination").in_bulk(unknown)
+        keys |= {key for transaction in named.values() for key in transaction.account_keys}
+    return keys
 
 
 def _parties(orders: Sequence[Order], accounts: Iterable[Account]) -> dict[int, Party]:
@@ -168,18 +175,34 @@ def _parties(orders: Sequence[Order], accounts: Iterable[Account]) -> dict[int, 
     }
 
 
-def _reversed_amounts(ids: set[UUID]) -> dict[UUID, int]:
-    reversals = Transaction.objects.filter(reverses__in=ids, status=TransactionStatus.COMPLETED)
-    sums = reversals.values_list("reverses").annotate(Sum("amount"))
-    return {original: int(amount) for original, amount in sums}
+def _named(orders: Sequence[Order]) -> tuple[dict[UUID, Transaction], dict[UUID, int]]:
+    """The transactions that settlements and reversals are about, and how much of each that is to
+    be reversed was undone before."""
+    ids = {order.transaction_id for order in orders if not isinstance(order, Instruction)}
+    if not ids:
+        return {}, {}
+    if not any(isinstance(order, Reversal) for order in orders):
+        return Transaction.objects.in_bulk(ids), {}
+    named = Transaction.objects.annotate(undone=Subquery(_UNDONE)).in_bulk(ids)
+    return dict(named), {pk: int(original.undone or 0) for pk, original in named.items()}
 
 
-def _used_keys(units: Sequence[Unit]) -> dict[KeyOfCaller, UsedKey]:
+_UNDONE = (
+    Transaction.objects.filter(reverses=OuterRef("pk"), status=TransactionStatus.COMPLETED)
+    .order_by()
+    .values("reverses")
+    .annotate(total=Sum("amount"))
+    .values("total")
+)
+
+
+def _used_keys(units: Sequence[Unit], *, recovering: bool) -> dict[KeyOfCaller, UsedKey]:
     asked: dict[str, list[str]] = {}
     for unit in units:
         for asking in (unit, *unit.orders):
-            if asking.idempotency is not None:
-                asked.setdefault(unit.scope, []).append(asking.idempotency.key)
+            key = asking.idempotency
+            if key is not None and (recovering or not key.is_ours):
+                asked.setdefault(unit.scope, []).append(key.key)
     if not asked:
         return {}
     wanted = reduce(or_, (Q(scope=scope, key__in=keys) for scope, keys in asked.items()))

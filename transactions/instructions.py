@@ -18,12 +18,17 @@ from users.actors import Actor
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """The caller's key, the SHA-256 of what it was sent with, and whether the answer is kept
-    (commands keep none: they ask only whether it was done)."""
+    """The caller's key, the SHA-256 of what it was sent with (empty for a key made here, which
+    nobody can have used before), and whether the answer is kept (commands keep none: they ask only
+    whether it was done)."""
 
     key: str
     fingerprint: str
     keep_answer: bool = True
+
+    @property
+    def is_ours(self) -> bool:
+        return not self.fingerprint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +78,13 @@ class Settlement:
     is cancelled; None: all), and the rest of the hold is let go.
 
     It makes no transaction, so it always has a key: that is how an interrupted one is found.
+    `accounts` are those of the transaction, which never change: None to have them looked up.
     """
 
     transaction_id: UUID
     capture_amount: int | None
     actor: Actor
+    accounts: frozenset[AccountKey] | None = None
     idempotency: Idempotency = field(default_factory=_unnamed_key)
     group: str | None = None
     id: UUID = field(default_factory=uuid7)
@@ -86,12 +93,13 @@ class Settlement:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reversal:
     """Move `amount` minor units of a completed transaction back (None: all that is left of it).
-    `reason` is for the books and must not be empty."""
+    `reason` is for the books and must not be empty; `accounts` as for a settlement."""
 
     transaction_id: UUID
     amount: int | None
     reason: str
     actor: Actor
+    accounts: frozenset[AccountKey] | None = None
     allow_overdraft: bool = False
     idempotency: Idempotency | None = None
     group: str | None = None

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from uuid_utils.compat import uuid7
 
+from balances.enums import AccountKey
 from balances.models import CURRENCY_MAX_LENGTH, Balance
 from transactions.enums import TransactionStatus, TransactionType
 from users.roles import Role
@@ -102,6 +103,11 @@ class Transaction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} {self.pk}"
+
+    @property
+    def account_keys(self) -> frozenset[AccountKey]:
+        """Of both balances, which a transaction never changes."""
+        return frozenset((b.owner, b.currency) for b in (self.source, self.destination))
 
 
 class TransactionLimit(models.Model):

@@ -112,7 +112,10 @@ def _settlement(
     request: Request, pending: Transaction, minor: int | None, idempotency: Idempotency | None
 ) -> Settlement:
     order = Settlement(
-        transaction_id=pending.pk, capture_amount=minor, actor=Actor.of(caller(request))
+        transaction_id=pending.pk,
+        capture_amount=minor,
+        actor=Actor.of(caller(request)),
+        accounts=pending.account_keys,
     )
     return order if idempotency is None else replace(order, idempotency=idempotency)
 
@@ -136,6 +139,7 @@ def reversal(
         reason=body["reason"],
         allow_overdraft=body["allow_overdraft"],
         actor=Actor.of(caller(request)),
+        accounts=original.account_keys,
         idempotency=idempotency,
     )
 

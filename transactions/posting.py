@@ -54,15 +54,18 @@ from transactions.representation import answer_of_outcome, answer_of_unit
 from transactions.signals import transactions_posted
 
 
-def post(units: Sequence[Unit], *, dry_run: bool = False) -> list[UnitOutcome]:
+def post(
+    units: Sequence[Unit], *, dry_run: bool = False, recovering: bool = False
+) -> list[UnitOutcome]:
     """Post `units` in one database transaction; the outcomes are in the same order.
 
     Orders of one `group` stand side by side. A refusal is an outcome, never an exception;
     database errors and `ConcurrentUpdate` are raised, and then nothing was posted. A dry run goes
-    the same way up to the writing, and leaves nothing behind.
+    the same way up to the writing, and leaves nothing behind. `recovering` is for units of which a
+    commit may have happened unheard.
     """
     with atomic():
-        book = open_book(units)
+        book = open_book(units, recovering=recovering)
         outcomes = [_post_unit(book, unit) for unit in units]
         if dry_run:
             set_rollback(True)  # balances may have been opened

@@ -97,8 +97,4 @@ def _filtered(rows: QuerySet[Transaction], filters: Mapping[str, Any]) -> QueryS
 def visible_transactions(user_id: int) -> QuerySet[Transaction]:
     """The transactions that a user without special rights may see."""
     own = Q(source__user_id=user_id) | (Q(destination__user_id=user_id) & _SHOWN_TO_RECEIVER)
-    return all_transactions().filter(own)
-
-
-def all_transactions() -> QuerySet[Transaction]:
-    return Transaction.objects.select_related(*PARTIES)
+    return Transaction.objects.filter(own)

@@ -19,6 +19,7 @@ BEYOND_SCHEMAS = {
     "invalid_period",
     "not_pending",
     "not_whole",  # a whole number written with a point
+    "null_characters_not_allowed",
     "number_too_large",
     "password_entirely_numeric",
     "password_too_common",
