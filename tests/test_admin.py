@@ -1,138 +1,27 @@
-"""The back-office: who gets which page, what can be found, and that the books stay as they are."""
+"""The back-office: what can be found, and that the books stay as they are."""
 
 from typing import Any
 
 import pytest
-from django.apps import apps
-from django.contrib import admin as django_admin
-from django.contrib.auth.models import Group
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from audit.models import AuditLog
 from balances.models import Balance, BalanceHistory
 from ledgerlink.admin import CappedPaginator
+from tests.back_office import MODELS, address, limit, one_of_each, sign_in
 from tests.books import balance_of, fund, idempotency, make_user, post_one, transfer
-from transactions.limits import set_limit
-from transactions.models import IdempotencyKey, Transaction, TransactionLimit
+from transactions.models import IdempotencyKey, Transaction
 from users.actors import Actor
 from users.api_keys import create_api_key
 from users.models import ApiKey, User
-from users.roles import Role
-
-PEOPLE = ("anonymous", "user", "auditor", "finance", "admin", "superuser")
-OUT, NO, OK = 302, 403, 200  # sent to the sign-in page, refused, shown
-
-Pages = dict[tuple[str, str], tuple[int, ...]]
-#                                 anonymous user auditor finance admin superuser
-BOOKS: Pages = {
-    ("GET", "changelist"):       (OUT,      OUT, OK,     OK,     OK,   OK),
-    ("GET", "change"):           (OUT,      OUT, OK,     OK,     OK,   OK),
-    ("GET", "history"):          (OUT,      OUT, OK,     OK,     OK,   OK),
-    ("GET", "add"):              (OUT,      OUT, NO,     NO,     NO,   NO),
-    ("GET", "delete"):           (OUT,      OUT, NO,     NO,     NO,   NO),
-    ("POST", "change"):          (OUT,      OUT, NO,     NO,     NO,   NO),
-    ("POST", "add"):             (OUT,      OUT, NO,     NO,     NO,   NO),
-    ("POST", "delete"):          (OUT,      OUT, NO,     NO,     NO,   NO),
-}  # fmt: skip
-USERS: Pages = BOOKS | {
-    ("GET", "add"):              (OUT,      OUT, NO,     NO,     OK,   OK),
-    ("POST", "add"):             (OUT,      OUT, NO,     NO,     OK,   OK),
-    ("POST", "change"):          (OUT,      OUT, NO,     NO,     OK,   OK),
-    ("GET", "password"):         (OUT,      OUT, NO,     NO,     OK,   OK),
-    ("POST", "password"):        (OUT,      OUT, NO,     NO,     OK,   OK),
-}  # fmt: skip
-KEYS: Pages = {
-    ("GET", "changelist"):       (OUT,      OUT, NO,     NO,     OK,   OK),
-    ("GET", "change"):           (OUT,      OUT, NO,     NO,     OK,   OK),
-    ("GET", "history"):          (OUT,      OUT, NO,     NO,     OK,   OK),
-    ("GET", "add"):              (OUT,      OUT, NO,     NO,     OK,   OK),
-    ("GET", "rotate"):           (OUT,      OUT, NO,     NO,     OK,   OK),
-    ("GET", "revoke"):           (OUT,      OUT, NO,     NO,     OK,   OK),
-    ("GET", "delete"):           (OUT,      OUT, NO,     NO,     NO,   NO),
-    ("POST", "change"):          (OUT,      OUT, NO,     NO,     NO,   NO),
-    ("POST", "add"):             (OUT,      OUT, NO,     NO,     OK,   OK),
-    ("POST", "rotate"):          (OUT,      OUT, NO,     NO,     OK,   OK),
-    ("POST", "revoke"):          (OUT,      OUT, NO,     NO,     OK,   OK),
-    ("POST", "delete"):          (OUT,      OUT, NO,     NO,     NO,   NO),
-}  # fmt: skip
-MODELS: dict[Any, Pages] = {
-    User: USERS,
-    ApiKey: KEYS,
-    Balance: BOOKS,
-    BalanceHistory: BOOKS,
-    Transaction: BOOKS,
-    IdempotencyKey: BOOKS,
-    TransactionLimit: BOOKS,
-    AuditLog: BOOKS,
-}
-WALK = [
-    pytest.param(model, way, page, dict(zip(PEOPLE, expected, strict=True)),
-                 id=f"{model.__name__}-{way}-{page}")
-    for model, pages in MODELS.items()
-    for (way, page), expected in pages.items()
-]  # fmt: skip
-
-
-def sign_in(username: str) -> Client:
-    """A browser of a new user called like the role, or like "superuser"."""
-    client = Client()
-    if username == "superuser":
-        fields: dict[str, Any] = {"role": Role.ADMIN, "is_superuser": True}
-        client.force_login(make_user("superuser", **fields))
-    elif username != "anonymous":
-        client.force_login(make_user(f"the-{username}", Role(username)))
-    return client
 
 
 @pytest.fixture
 def books(alice: User, bob: User) -> Transaction:
     """One row of every model, and the transfer among them."""
-    fund(alice, "100.00")
-    create_api_key(user_id=alice.pk, name="shop", scopes=["read"], by=Actor.system("setup"))
-    key = idempotency("invoice-7")
-    made = post_one(transfer(alice, bob, "12.50", reference="INV-7", idempotency=key)).transaction
-    assert made is not None
-    limit(alice)
-    return made
-
-
-LIMITS = Actor.system("limits")
-
-
-def limit(user: User) -> None:
-    set_limit(subject=user, currency="USD", per_transaction=9_999, per_day=None, by=LIMITS)
-
-
-def address(model: Any, page: str) -> str:
-    app, name = model._meta.app_label, model._meta.model_name
-    if page == "password":
-        return reverse("admin:auth_user_password_change", args=[model.objects.earliest("pk").pk])
-    args = [] if page in {"changelist", "add"} else [model.objects.earliest("pk").pk]
-    return reverse(f"admin:{app}_{name}_{page}", args=args)
-
-
-@pytest.mark.parametrize(("model", "way", "page", "expected"), WALK)
-def test_page_answers_each_role_as_the_table_says(
-    books: Transaction, model: Any, way: str, page: str, expected: dict[str, int]
-) -> None:
-    answers = {}
-    for person in PEOPLE:
-        client = sign_in(person)
-        path = address(model, page)
-        answers[person] = (client.get(path) if way == "GET" else client.post(path)).status_code
-    assert answers == expected
-
-
-def test_every_model_of_ours_has_a_page_and_tokens_and_groups_have_none() -> None:
-    ours = {"users", "balances", "transactions", "audit"}
-    models = {model for model in apps.get_models() if model._meta.app_label in ours}
-    assert set(MODELS) == models
-    assert models <= set(django_admin.site._registry)
-    assert not {Group, OutstandingToken, BlacklistedToken} & set(django_admin.site._registry)
+    return one_of_each(alice, bob)
 
 
 @pytest.mark.parametrize("person", ["auditor", "finance", "admin"])

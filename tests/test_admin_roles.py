@@ -1,0 +1,68 @@
+"""Every page of the back-office answers every role as the table in tests/back_office.py says."""
+
+import pytest
+from django.apps import apps
+from django.contrib import admin as django_admin
+from django.contrib.auth.models import Group
+from django.urls import reverse
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+
+from tests.back_office import (
+    MODELS,
+    ON,
+    OUT,
+    PEOPLE,
+    Answer,
+    folder_of,
+    make_person,
+    one_of_each,
+    pages_of_the_site,
+    path_of,
+    signed_in,
+    table,
+)
+from users.models import User
+
+FOLDERS = ["", *map(folder_of, MODELS)]  # the first is for what belongs to no model
+
+
+def test_table_has_each_page_of_the_site_and_no_other() -> None:
+    rows = {(way, page) for page in pages_of_the_site() for way in ("GET", "POST")}
+    assert table().keys() == rows
+
+
+def test_every_model_of_ours_has_a_page_and_tokens_and_groups_have_none() -> None:
+    ours = {"users", "balances", "transactions", "audit"}
+    models = {model for model in apps.get_models() if model._meta.app_label in ours}
+    assert set(MODELS) == models
+    assert models <= set(django_admin.site._registry)
+    assert not {Group, OutstandingToken, BlacklistedToken} & set(django_admin.site._registry)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_pages_answer_each_role_as_the_table_says(alice: User, bob: User, folder: str) -> None:
+    one_of_each(alice, bob)
+    people = {person: make_person(person) for person in PEOPLE if person != "anonymous"}
+    expected = {
+        row: answers for row, answers in table().items() if folder_of_page(row[1]) == folder
+    }
+    found = {
+        (way, page): {
+            person: answer_to(people.get(person), way, path_of(page)) for person in PEOPLE
+        }
+        for way, page in expected
+    }
+    assert found == expected
+
+
+def folder_of_page(page: str) -> str:
+    return next((folder for folder in FOLDERS[1:] if page.startswith(folder)), "")
+
+
+def answer_to(user: User | None, way: str, path: str) -> Answer:
+    """In a session of its own, since some pages end it."""
+    client = signed_in(user)
+    response = client.get(path) if way == "GET" else client.post(path)
+    if response.status_code not in {301, 302}:
+        return response.status_code
+    return OUT if response["Location"].startswith(reverse("admin:login")) else ON
