@@ -36,6 +36,7 @@ class Account:
     amount: int
     held: int
     overdraft_limit: int
+    forced_overdraft: int
     version: int
     entry_count: int
     status: str
@@ -45,6 +46,11 @@ class Account:
     def __post_init__(self) -> None:
         if self.read_version < 0:
             self.read_version = self.version
+
+    @classmethod
+    def of(cls, balance: Balance) -> "Account":
+        """The balance as it was read."""
+        return cls(*(getattr(balance, name) for name in _COLUMNS))
 
     @property
     def owner(self) -> Owner:
@@ -86,8 +92,13 @@ class Account:
         self._change(at)
 
     def cover(self, amount: int) -> None:
-        """Raise the overdraft limit so far that `amount` minor units are available."""
-        self.overdraft_limit += max(0, amount - self.available)
+        """Let the balance go as far below its overdraft limit as `amount` minor units take it."""
+        self.forced_overdraft = max(self.forced_overdraft, amount - self.available)
+
+    @property
+    def forced_overdraft_left(self) -> int:
+        """What is still needed of it: less once money has come in."""
+        return min(self.forced_overdraft, max(0, -self.available))
 
     def _change(self, at: datetime) -> None:
         self.version += 1
@@ -97,7 +108,7 @@ class Account:
         return copy(self)
 
     def restore(self, snapshot: "Account") -> None:
-        for name in ("amount", "held", "overdraft_limit", "version", "entry_count", "updated_at"):
+        for name in _CHANGEABLE:
             setattr(self, name, getattr(snapshot, name))
 
 
@@ -121,11 +132,13 @@ _COLUMNS = (
     "amount",
     "held",
     "overdraft_limit",
+    "forced_overdraft",
     "version",
     "entry_count",
     "status",
     "updated_at",
 )
+_CHANGEABLE = ("amount", "held", "forced_overdraft", "version", "entry_count", "updated_at")
 
 
 def lock_accounts(keys: set[AccountKey]) -> dict[AccountKey, Account]:
@@ -172,9 +185,9 @@ def _open(keys: set[AccountKey]) -> None:
         locked = User.objects.select_for_update().filter(pk__in=users, deleted_at__isnull=True)
         alive = set(locked.order_by("pk").values_list("pk", flat=True))
     now = timezone.now()
-    blank: dict[str, object] = {"amount": 0, "held": 0, "overdraft_limit": 0, "version": 0}
+    zeros = ("amount", "held", "overdraft_limit", "forced_overdraft", "version", "entry_count")
+    blank: dict[str, object] = dict.fromkeys(zeros, 0)
     blank |= {
-        "entry_count": 0,
         "status": BalanceStatus.ACTIVE,
         "created_at": now,
         "updated_at": now,
@@ -197,7 +210,7 @@ def save_accounts(accounts: Collection[Account], at: datetime) -> None:
     """Write every changed balance with one guarded UPDATE. Raises ConcurrentUpdate when a row no
     longer has the version that was read."""
     changes = [
-        (a.amount, a.held, a.overdraft_limit, a.version, a.entry_count, a.id, a.read_version)
+        (a.amount, a.held, a.forced_overdraft_left, a.version, a.entry_count, a.id, a.read_version)
         for a in accounts
     ]
     table = connection.ops.quote_name(Balance._meta.db_table)
@@ -218,15 +231,15 @@ def save_accounts(accounts: Collection[Account], at: datetime) -> None:
 _UPDATE_MYSQL = """
 UPDATE {table} AS b
 JOIN JSON_TABLE(%s, '$[*]' COLUMNS (
-    amount BIGINT PATH '$[0]', held BIGINT PATH '$[1]', overdraft_limit BIGINT PATH '$[2]',
+    amount BIGINT PATH '$[0]', held BIGINT PATH '$[1]', forced_overdraft BIGINT PATH '$[2]',
     version BIGINT PATH '$[3]', entry_count BIGINT PATH '$[4]',
     id BIGINT PATH '$[5]', read_version BIGINT PATH '$[6]'
 )) AS c ON b.id = c.id AND b.version = c.read_version
-SET b.amount = c.amount, b.held = c.held, b.overdraft_limit = c.overdraft_limit,
+SET b.amount = c.amount, b.held = c.held, b.forced_overdraft = c.forced_overdraft,
     b.version = c.version, b.entry_count = c.entry_count, b.updated_at = %s
 """
 _UPDATE_EACH = """
-UPDATE {table} SET amount = %s, held = %s, overdraft_limit = %s, version = %s, entry_count = %s,
-    updated_at = %s
+UPDATE {table} SET amount = %s, held = %s, forced_overdraft = %s, version = %s,
+    entry_count = %s, updated_at = %s
 WHERE id = %s AND version = %s
 """

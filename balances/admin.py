@@ -102,7 +102,15 @@ class BalanceAdmin(ReadOnlyAdmin):
         (None, {"fields": ("owner_shown", "currency", "status_shown", "entries_shown")}),
         (
             "Amounts",
-            {"fields": ("amount_shown", "held_shown", "overdraft_shown", "available_shown")},
+            {
+                "fields": (
+                    "amount_shown",
+                    "held_shown",
+                    "overdraft_shown",
+                    "forced_shown",
+                    "available_shown",
+                )
+            },
         ),
         ("History", {"fields": ("version", "entry_count", "opened", "changed")}),
     )
@@ -133,6 +141,10 @@ class BalanceAdmin(ReadOnlyAdmin):
     @admin.display(description="overdraft limit")
     def overdraft_shown(self, balance: Balance) -> str:
         return money(balance.overdraft_limit, balance.currency)
+
+    @admin.display(description="forced overdraft")
+    def forced_shown(self, balance: Balance) -> str:
+        return money(balance.forced_overdraft, balance.currency)
 
     @badge("status", STATUS_COLOURS)
     def status_shown(self, balance: Balance) -> str:

@@ -1,5 +1,6 @@
 """Closing the balances of a user who is being deleted."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from django.db.models import F, Q
@@ -36,17 +37,11 @@ def close_balances_of(user: User, *, at: datetime) -> None:
 
 
 def _closed(balance: Balance, at: datetime) -> Account:
-    return Account(
-        id=balance.pk,
-        user_id=balance.user_id,
-        house=balance.house,
-        currency=balance.currency,
-        amount=balance.amount,
-        held=balance.held,
-        overdraft_limit=balance.overdraft_limit,
-        version=balance.version + 1,
-        entry_count=balance.entry_count,
+    account = Account.of(balance)
+    return replace(
+        account,
+        version=account.version + 1,
         status=BalanceStatus.CLOSED,
         updated_at=at,
-        read_version=balance.version,
+        read_version=account.version,
     )

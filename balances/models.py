@@ -15,8 +15,10 @@ CURRENCY_MAX_LENGTH = 8
 class Balance(models.Model):
     """What one owner holds in one currency. Amounts are integers of minor units.
 
-    `version` counts every change; `entry_count` counts those that moved money, and is the version
-    of the last ledger entry. Only `transactions.posting` changes amounts.
+    `forced_overdraft` is how far a forced reversal took the balance below its overdraft limit: it
+    allows no spending, and shrinks as money comes in. `version` counts every change; `entry_count`
+    counts those that moved money, and is the version of the last ledger entry. Only
+    `transactions.posting` changes amounts.
     """
 
     user = models.ForeignKey(
@@ -27,6 +29,7 @@ class Balance(models.Model):
     amount = models.BigIntegerField(default=0)
     held = models.BigIntegerField(default=0)
     overdraft_limit = models.BigIntegerField(default=0)
+    forced_overdraft = models.BigIntegerField(default=0)
     version = models.BigIntegerField(default=0)
     entry_count = models.BigIntegerField(default=0)
     status = models.CharField(max_length=16, choices=BalanceStatus, default=BalanceStatus.ACTIVE)
@@ -59,8 +62,12 @@ class Balance(models.Model):
                 condition=Q(overdraft_limit__gte=0), name="balance_overdraft_not_negative"
             ),
             models.CheckConstraint(
-                condition=Q(house__isnull=False) | Q(amount__gte=F("held") - F("overdraft_limit")),
-                name="balance_available_not_negative",
+                condition=Q(forced_overdraft__gte=0), name="balance_forced_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(house__isnull=False)
+                | Q(amount__gte=F("held") - F("overdraft_limit") - F("forced_overdraft")),
+                name="balance_within_overdraft",
             ),
             models.CheckConstraint(
                 condition=Q(entry_count__gte=0) & Q(version__gte=F("entry_count")),
@@ -81,7 +88,7 @@ class Balance(models.Model):
 
     @property
     def available(self) -> int:
-        """What can be spent now, in minor units."""
+        """What can be spent now, in minor units; below zero, what is owed."""
         return self.amount - self.held + self.overdraft_limit
 
 

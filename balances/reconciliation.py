@@ -150,11 +150,11 @@ def prove_balances_equal_their_entries() -> Proof:
 def prove_no_user_is_overdrawn() -> Proof:
     def describe(rows: Sequence[Row]) -> Iterator[str]:
         names = names_of_balances([row[0] for row in rows])
-        for pk, currency, amount, held, limit in rows:
+        for pk, currency, amount, held, limit, forced in rows:
             yield (
                 f"{names[pk]} has {format_amount(amount, currency)}, of which "
                 f"{format_amount(held, currency)} is held, "
-                f"and may go {format_amount(limit, currency)} below zero"
+                f"and may go {format_amount(limit + forced, currency)} below zero"
             )
 
     return prove(
@@ -162,8 +162,10 @@ def prove_no_user_is_overdrawn() -> Proof:
         "No user's balance is overdrawn beyond its limit",
         checked="SELECT COUNT(*) FROM balances_balance WHERE house IS NULL",
         breaches="""
-            SELECT id, currency, amount, held, overdraft_limit FROM balances_balance
-            WHERE house IS NULL AND amount < held - overdraft_limit ORDER BY id""",
+            SELECT id, currency, amount, held, overdraft_limit, forced_overdraft
+            FROM balances_balance
+            WHERE house IS NULL AND amount < held - overdraft_limit - forced_overdraft
+            ORDER BY id""",
         describe=describe,
     )
 

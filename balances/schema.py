@@ -119,7 +119,10 @@ BALANCE = component(
         currency=CURRENCY,
         amount=SIGNED_AMOUNT | {"description": "What is posted."},
         held=AMOUNT | {"description": "What pending transactions hold of it."},
-        available=SIGNED_AMOUNT | {"description": "What may be spent: amount - held + overdraft."},
+        available=SIGNED_AMOUNT
+        | {
+            "description": "What may be spent: amount - held + overdraft; below zero, what is owed."
+        },
         version=whole("Grows with each change; for `expected_version`."),
         status=text(enum=BalanceStatus.values),
         updated_at=time("When it last changed."),

@@ -205,6 +205,7 @@ def an_account(**fields: Any) -> Account:
         "amount": 1_000,
         "held": 300,
         "overdraft_limit": 50,
+        "forced_overdraft": 0,
         "version": 9,
         "entry_count": 4,
         "status": BalanceStatus.ACTIVE,
@@ -235,7 +236,7 @@ def assert_books_are_sound() -> None:
     for balance in Balance.objects.all():
         assert (balance.entry_count, balance.amount) == last[balance.pk]
         assert balance.held == held[balance.pk]
-        assert balance.house is not None or balance.available >= 0
+        assert balance.house is not None or balance.available >= -balance.forced_overdraft
     for t in transactions:
         moved = t.status == TransactionStatus.COMPLETED
         assert given_back[t.pk] <= (t.amount if moved else 0)

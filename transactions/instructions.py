@@ -54,7 +54,7 @@ class Instruction:
     expected_version: int | None = None  # of the source balance
     min_balance_after: int | None = None  # minor units, of the source balance
     reverses: UUID | None = None
-    allow_overdraft: bool = False  # raises the payer's overdraft limit where funds are short
+    allow_overdraft: bool = False  # takes the payer below their limit where funds are short
     idempotency: Idempotency | None = None
     group: str | None = None  # instructions of one group are posted all or none
     id: UUID = field(default_factory=uuid7)

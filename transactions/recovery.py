@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from balances.accounts import Account
-from balances.models import Balance
 from transactions.errors import GroupRefused, refusal_of
 from transactions.instructions import Order, Outcome, Party, Posted, shown_to
 from transactions.models import Transaction
@@ -38,7 +37,8 @@ def _outcome(order: Order, transaction: Transaction) -> Outcome:
         destination=destination.owner,
         from_user=_party(source.user),
         to_user=_party(destination.user),
-        balance=shown_to(order.actor, _account(source), _account(destination)),
+        # As it stands now, which may be later than the transaction left it.
+        balance=shown_to(order.actor, Account.of(source), Account.of(destination)),
         error=error,
     )
     return Outcome(transaction, error=error, posted=posted)
@@ -48,21 +48,3 @@ def _party(user: User | None) -> Party | None:
     if user is None:
         return None
     return Party(user.pk, user.username, user.role, user.is_active, user.deleted_at is not None)
-
-
-def _account(balance: Balance) -> Account:
-    """The balance as it stands now, which may be later than the transaction left it."""
-    b = balance
-    return Account(
-        b.pk,
-        b.user_id,
-        b.house,
-        b.currency,
-        b.amount,
-        b.held,
-        b.overdraft_limit,
-        b.version,
-        b.entry_count,
-        b.status,
-        b.updated_at,
-    )

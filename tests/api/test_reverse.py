@@ -123,10 +123,10 @@ def test_only_staff_overdraws(
     assert_problem(as_bob.post(path_of(paid), body), 403, "permission_denied")
     assert_problem(as_bob.post(path_of(paid), REASON), 422, "insufficient_funds")
     assert_problem(as_finance.post(path_of(paid), REASON), 422, "insufficient_funds")
-    assert (amount_of(bob), balance_of(bob).overdraft_limit) == (0, 0)
+    assert (amount_of(bob), balance_of(bob).forced_overdraft) == (0, 0)
     balance = body_of(as_finance.post(path_of(paid), body))["balance"]
-    assert (balance["amount"], balance["available"]) == ("-30.00", "0.00")
-    assert balance_of(bob).overdraft_limit == 3_000
+    assert (balance["amount"], balance["available"]) == ("-30.00", "-30.00")
+    assert balance_of(bob).forced_overdraft == 3_000
     assert all(proof.holds for proof in reconcile())
 
 

@@ -38,7 +38,15 @@ def test_accounts_carry_what_the_rows_hold(alice: User) -> None:
     fund(alice, "10.00")
     row, account = balance_of(alice), account_of(alice)
     names = ("id", "user_id", "house", "currency", "amount", "held", "overdraft_limit", "version")
-    for name in (*names, "entry_count", "status", "updated_at", "owner", "available"):
+    for name in (
+        *names,
+        "forced_overdraft",
+        "entry_count",
+        "status",
+        "updated_at",
+        "owner",
+        "available",
+    ):
         assert getattr(account, name) == getattr(row, name), name
     assert not account.changed
 

@@ -24,7 +24,8 @@ BAD_BALANCES: dict[str, dict[str, Any]] = {
     "balance_currency_not_empty": {"currency": ""},
     "balance_held_not_negative": {"held": -1},
     "balance_overdraft_not_negative": {"amount": 5, "overdraft_limit": -1},
-    "balance_available_not_negative": {"amount": -1},
+    "balance_forced_not_negative": {"amount": 5, "forced_overdraft": -1},
+    "balance_within_overdraft": {"amount": -1},
     "balance_version_counts_entries": {"version": 1, "entry_count": 2},
 }
 BAD_ENTRIES: dict[str, dict[str, Any]] = {
@@ -76,14 +77,14 @@ def test_balance_with_two_owners_is_refused(alice: User) -> None:
 
 
 def test_balance_held_beyond_its_amount_is_refused(alice: User) -> None:
-    with refused_by("balance_available_not_negative"):
+    with refused_by("balance_within_overdraft"):
         new_balance(alice, amount=100, held=101)
 
 
 def test_balance_below_its_overdraft_limit_is_refused(alice: User) -> None:
-    new_balance(alice, amount=-50, overdraft_limit=50)
-    with refused_by("balance_available_not_negative"):
-        new_balance(alice, currency="JPY", amount=-51, overdraft_limit=50)
+    new_balance(alice, amount=-50, overdraft_limit=40, forced_overdraft=10)
+    with refused_by("balance_within_overdraft"):
+        new_balance(alice, currency="JPY", amount=-51, overdraft_limit=40, forced_overdraft=10)
 
 
 def test_house_balance_below_zero_is_accepted() -> None:

@@ -34,7 +34,6 @@ class ModelOfTheBooks:
 
     amounts: dict[Key, int] = field(default_factory=lambda: defaultdict(int))
     held: dict[Key, int] = field(default_factory=lambda: defaultdict(int))
-    overdrafts: dict[Key, int] = field(default_factory=lambda: defaultdict(int))
     versions: dict[Key, int] = field(default_factory=lambda: defaultdict(int))
     entries: dict[Key, list[int]] = field(default_factory=lambda: defaultdict(list))
     statuses: dict[Key, str] = field(default_factory=dict)
@@ -45,7 +44,8 @@ class ModelOfTheBooks:
         return Counter(record.status for record in self.records.values())
 
     def available(self, key: Key) -> int:
-        return self.amounts[key] - self.held[key] + self.overdrafts[key]
+        """Below zero, what a forced reversal took too much."""
+        return self.amounts[key] - self.held[key]
 
     def post(self, order: Order) -> tuple[str, bool]:
         """What the caller is told, and whether a transaction was made or changed, or its key used
@@ -91,8 +91,6 @@ class ModelOfTheBooks:
         self.records[order.id] = record
         if refusal is not None:
             return refusal
-        if i.allow_overdraft and not isinstance(i.source, House):
-            self.overdrafts[source] += max(0, i.amount - self.available(source))
         if i.expires_at is not None:
             record.status = "pending"
             self.held[source] += i.amount

@@ -186,26 +186,56 @@ def test_overdraft_covers_exactly_what_is_short(
     moved(transfer(bob, charlie, "20.00"))
     moved(reverse(paid, allow_overdraft=True))
     balance = balance_of(bob)
-    assert (balance.amount, balance.overdraft_limit, balance.available) == (-2_000, 2_000, 0)
+    assert (balance.amount, balance.forced_overdraft, balance.available) == (-2_000, 2_000, -2_000)
     assert amount_of(alice) == 10_000
     assert type(post_one(transfer(bob, alice, "0.01")).error) is errors.InsufficientFunds
     assert_reconciled()
 
 
-def test_overdraft_is_not_raised_where_the_money_is_there(paid: Transaction, bob: User) -> None:
+def test_money_that_comes_in_after_a_forced_reversal_pays_the_debt_off_and_is_not_spent_again(
+    paid: Transaction, alice: User, bob: User, charlie: User
+) -> None:
+    moved(transfer(bob, charlie, "20.00"))
+    moved(reverse(paid, allow_overdraft=True))
+    moved(deposit(bob, "15.00"))
+    assert (amount_of(bob), balance_of(bob).forced_overdraft) == (-500, 500)
+    assert type(post_one(transfer(bob, alice, "0.01")).error) is errors.InsufficientFunds
+    moved(deposit(bob, "15.00"))
+    moved(transfer(bob, alice, "10.00"))
+    assert type(post_one(transfer(bob, alice, "0.01")).error) is errors.InsufficientFunds
+    assert (amount_of(bob), balance_of(bob).forced_overdraft) == (0, 0)
+    assert_reconciled()
+
+
+def test_forced_reversal_and_what_pays_it_off_in_one_batch(
+    paid: Transaction, bob: User, charlie: User
+) -> None:
+    moved(transfer(bob, charlie, "30.00"))
+    orders: list[Order] = [reverse(paid, allow_overdraft=True), deposit(bob, "12.00")]
+    *done, refused = post_directly([*orders, transfer(bob, charlie, "0.01")])
+    assert [outcome.error for outcome in done] == [None, None]
+    assert type(refused.error) is errors.InsufficientFunds
+    assert (amount_of(bob), balance_of(bob).forced_overdraft) == (-1_800, 1_800)
+    assert_reconciled()
+
+
+def test_overdraft_is_not_forced_where_the_money_is_there(paid: Transaction, bob: User) -> None:
     moved(reverse(paid, "10.00", allow_overdraft=True))
-    assert balance_of(bob).overdraft_limit == 0
+    assert balance_of(bob).forced_overdraft == 0
     assert standing(bob)[:3] == (2_000, 0, 2_000)
 
 
 def test_overdraft_counts_what_is_held_and_an_overdraft_that_was_there(
     paid: Transaction, bob: User, charlie: User
 ) -> None:
-    hold(bob, charlie, "25.00")
+    held = hold(bob, charlie, "25.00")
     change_balance(bob, overdraft_limit=300)
     moved(reverse(paid, allow_overdraft=True))
     balance = balance_of(bob)
-    assert (balance.amount, balance.held, balance.overdraft_limit) == (0, 2_500, 2_500)
+    assert (balance.amount, balance.held, balance.overdraft_limit) == (0, 2_500, 300)
+    assert balance.forced_overdraft == 2_200
+    moved(capture(held))  # what was authorised before is still captured
+    assert (amount_of(bob), balance_of(bob).forced_overdraft) == (-2_500, 2_200)
     assert_reconciled()
 
 
@@ -235,7 +265,7 @@ def test_frozen_balance_is_asked_at_reversal(
         assert type(outcome.error) is errors.BalanceFrozen
         assert outcome.transaction is not None
         assert stored(outcome.transaction).status == "failed"
-    assert balance_of(bob).overdraft_limit == 0
+    assert balance_of(bob).forced_overdraft == 0
     assert_reconciled()
 
 
@@ -266,7 +296,7 @@ def test_nothing_is_taken_from_a_deleted_user_even_overdrawn(
     delete_user(user_id=bob.pk, by=SYSTEM)
     outcome = post_one(reverse(paid, allow_overdraft=True))
     assert type(outcome.error) is errors.UnknownParty
-    assert balance_of(bob).overdraft_limit == 0
+    assert balance_of(bob).forced_overdraft == 0
     assert amount_of(alice) == 7_000
 
 
@@ -293,7 +323,7 @@ def test_receiver_that_fails_rolls_the_overdraft_back(
 
     with connected(signal, fail), pytest.raises(ZeroDivisionError):
         post_one(reverse(paid, allow_overdraft=True))
-    assert (amount_of(bob), balance_of(bob).overdraft_limit) == (0, 0)
+    assert (amount_of(bob), balance_of(bob).forced_overdraft) == (0, 0)
     assert not Transaction.objects.filter(reverses=paid).exists()
     moved(reverse(paid, allow_overdraft=True))
     assert amount_of(alice) == 10_000
