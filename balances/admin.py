@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from balances.enums import BalanceStatus, House
 from balances.models import Balance, BalanceHistory
-from balances.money import format_amount
+from balances.money import grouped
 from ledgerlink.admin import (
     ChoiceFilter,
     ReadOnlyAdmin,
@@ -71,8 +71,8 @@ def owner_link(balance: Balance) -> str:
 
 
 def money(minor: int, currency: str) -> str:
-    """`10050` USD as `100.50 USD`."""
-    return f"{format_amount(minor, currency)} {currency}"
+    """`123450` USD as `1,234.50 USD`."""
+    return f"{grouped(minor, currency)} {currency}"
 
 
 def balances_matching(term: str) -> Q:

@@ -81,3 +81,9 @@ def format_amount(minor: int, currency: str) -> str:
         return sign + digits
     digits = digits.rjust(exponent + 1, "0")
     return f"{sign}{digits[:-exponent]}.{digits[-exponent:]}"
+
+
+def grouped(minor: int, currency: str) -> str:
+    """`-1234567` USD as `-12,345.67`, the way people read it."""
+    whole, point, decimals = format_amount(minor, currency).partition(".")
+    return f"{'-' if minor < 0 else ''}{abs(int(whole)):,}{point}{decimals}"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from reportlab.lib.pagesizes import A4
 
 from balances.fonts import printable, wrapped
-from balances.money import format_amount
+from balances.money import grouped
 from balances.periods import Period
 from balances.statements import Line, Statement, Totals
 
@@ -97,12 +97,6 @@ def _row(line: Line, currency: str) -> Row:
         balance=grouped(line.after, currency),
         main=len(main),
     )
-
-
-def grouped(minor: int, currency: str) -> str:
-    """`-1234567` USD as `-12,345.67`, the way people read it."""
-    whole, point, decimals = format_amount(minor, currency).partition(".")
-    return f"{'-' if minor < 0 else ''}{abs(int(whole)):,}{point}{decimals}"
 
 
 def day(moment: datetime) -> str:

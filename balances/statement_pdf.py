@@ -9,6 +9,7 @@ from reportlab.lib.colors import Color, HexColor
 from reportlab.pdfgen.canvas import Canvas
 
 from balances.fonts import BOLD, REGULAR, runs, width_of
+from balances.money import grouped
 from balances.statement_layout import (
     AMOUNT_WIDTH,
     BALANCE,
@@ -27,7 +28,6 @@ from balances.statement_layout import (
     SIZE,
     SMALL,
     Row,
-    grouped,
     pages_of,
     period_in_words,
 )

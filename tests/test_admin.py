@@ -107,7 +107,7 @@ def test_amounts_are_shown_with_the_decimals_of_their_currency(alice: User) -> N
     client = sign_in("auditor")
     for model in (Balance, BalanceHistory, Transaction):
         page = client.get(address(model, "changelist")).content.decode()
-        assert [t for t in ("1234.50 USD", "5000 JPY", "7.250 BHD") if t not in page] == []
+        assert [t for t in ("1,234.50 USD", "5,000 JPY", "7.250 BHD") if t not in page] == []
 
 
 @pytest.mark.parametrize("model", MODELS)

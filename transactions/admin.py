@@ -6,7 +6,6 @@ from django.http import HttpRequest
 
 from balances.admin import CurrencyFilter, money, owner_link
 from balances.models import Balance
-from balances.money import format_amount
 from ledgerlink.admin import ReadOnlyAdmin, badge, link, shown_json, shown_time, uuid_of
 from transactions.enums import TransactionStatus
 from transactions.models import IdempotencyKey, Transaction, TransactionLimit
@@ -193,4 +192,4 @@ class TransactionLimitAdmin(ReadOnlyAdmin):
 
 
 def _limit(minor: int | None, currency: str) -> str:
-    return "No limit" if minor is None else f"{format_amount(minor, currency)} {currency}"
+    return "No limit" if minor is None else money(minor, currency)

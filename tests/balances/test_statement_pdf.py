@@ -9,8 +9,9 @@ import pytest
 from pypdf import PdfReader
 
 from balances.fonts import BOLD, REGULAR, printable, runs, width_of, wrapped
+from balances.money import grouped
 from balances.periods import period_of
-from balances.statement_layout import DETAILS_WIDTH, SMALL, grouped
+from balances.statement_layout import DETAILS_WIDTH, SMALL
 from balances.statement_pdf import pdf_bytes
 from balances.statements import Statement, statement_of
 from tests.balances.test_point_in_time import append_entries, minute, opened
