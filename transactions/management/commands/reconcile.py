@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from balances.reconciliation import Proof
-from ledgerlink.patience import without_read_timeout
+from ledgerlink.patience import patience
 from ledgerlink.timestamps import rfc3339
 from transactions.progress import progress
 from transactions.reconciliation import PROOFS, reconcile
@@ -28,7 +28,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         at = timezone.now()
         with (
-            without_read_timeout(),
+            patience(),
             progress(self.stdout, "Proving", len(PROOFS), hidden=options["json"]) as shown,
         ):
             try:
