@@ -92,6 +92,17 @@ BACK_OFFICE: dict[str, object] = {
                     ),
                 ],
             },
+            {
+                "title": "Controls",
+                "items": [
+                    _page(
+                        "Reconciliations",
+                        "balance",
+                        "transactions.reconciliation",
+                        "Each time the books were proved: when, by whom, and what was found.",
+                    ),
+                ],
+            },
         ],
     },
 }

@@ -6,18 +6,21 @@ resolver has it; `<>` stands for an id in it.
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import Model
 from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
+from django.utils import timezone
 
 from audit.models import AuditLog
 from balances.models import Balance, BalanceHistory
 from tests.books import fund, idempotency, make_user, post_one, transfer
 from transactions.limits import set_limit
-from transactions.models import IdempotencyKey, Transaction, TransactionLimit
+from transactions.models import IdempotencyKey, Reconciliation, Transaction, TransactionLimit
+from transactions.reconciliation import keep, reconcile
 from users.actors import Actor
 from users.api_keys import create_api_key
 from users.models import ApiKey, User
@@ -79,6 +82,7 @@ MODELS: dict[type[Model], Pages] = {
     Transaction: BOOKS,
     IdempotencyKey: BOOKS,
     TransactionLimit: BOOKS,
+    Reconciliation: BOOKS,
     AuditLog: BOOKS,
 }
 # What belongs to no model.
@@ -180,6 +184,7 @@ def one_of_each(alice: User, bob: User) -> Transaction:
     made = post_one(transfer(alice, bob, "12.50", reference="INV-7", idempotency=key)).transaction
     assert made is not None
     limit(alice)
+    keep(reconcile(), started_at=timezone.now(), took=timedelta(seconds=1))
     return made
 
 

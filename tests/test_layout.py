@@ -29,6 +29,10 @@ JUNK_DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc", "tools",
 # its movements are held by triggers of their own.
 APPEND_ONLY = {
     "balances.BalanceHistory": {"entry_never_changed", "entry_never_deleted"},
+    "transactions.Reconciliation": {
+        "reconciliation_never_changed",
+        "reconciliation_never_deleted",
+    },
     "audit.AuditLog": {"audit_never_changed", "audit_never_deleted"},
 }
 MUTABLE = {

@@ -7,8 +7,16 @@ from django.http import HttpRequest
 from balances.admin import CurrencyFilter, money, owner_link
 from balances.models import Balance
 from ledgerlink.admin import ReadOnlyAdmin, badge, link, shown_json, shown_time, uuid_of
+from transactions.admin_reconciliations import ReconciliationAdmin
 from transactions.enums import TransactionStatus
 from transactions.models import IdempotencyKey, Transaction, TransactionLimit
+
+__all__ = [
+    "IdempotencyKeyAdmin",
+    "ReconciliationAdmin",
+    "TransactionAdmin",
+    "TransactionLimitAdmin",
+]
 
 STATUS_COLOURS = {
     str(TransactionStatus.COMPLETED.label): "success",

@@ -9,6 +9,7 @@ from uuid_utils.compat import uuid7
 
 from balances.enums import AccountKey
 from balances.models import CURRENCY_MAX_LENGTH, Balance
+from ledgerlink.operators import NAME_MAX_LENGTH as OPERATOR_MAX_LENGTH
 from transactions.enums import TransactionStatus, TransactionType
 from users.roles import Role
 
@@ -183,3 +184,23 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.scope} {self.key}"
+
+
+class Reconciliation(models.Model):
+    """What one run of `manage.py reconcile` found. Append-only (triggers).
+
+    `proofs` is what `reconcile --json` lists as `invariants`; `breaches` counts those of all.
+    """
+
+    started_at = models.DateTimeField()
+    duration_ms = models.BigIntegerField()
+    breaches = models.BigIntegerField()
+    proofs = models.JSONField()
+    run_by = models.CharField(max_length=OPERATOR_MAX_LENGTH)  # login and host
+
+    def __str__(self) -> str:
+        return f"reconciliation of {self.started_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def holds(self) -> bool:
+        return self.breaches == 0

@@ -1,6 +1,7 @@
 """Proving the books, whole: the proofs that need transactions, and all seven in one view."""
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from balances.money import format_amount
@@ -17,7 +18,9 @@ from balances.reconciliation import (
     read_total,
     total,
 )
+from ledgerlink.operators import operator
 from ledgerlink.snapshot import consistent_snapshot
+from transactions.models import Reconciliation
 
 
 def prove_held_equals_pending() -> Proof:
@@ -123,3 +126,14 @@ def reconcile(on_proof: Callable[[Proof], None] | None = None) -> list[Proof]:
             if on_proof is not None:
                 on_proof(proofs[-1])
     return proofs
+
+
+def keep(proofs: Sequence[Proof], *, started_at: datetime, took: timedelta) -> Reconciliation:
+    """Keep what a run found, for those who ask later how the books stand."""
+    return Reconciliation.objects.create(
+        started_at=started_at,
+        duration_ms=took // timedelta(milliseconds=1),
+        breaches=sum(proof.breaches for proof in proofs),
+        proofs=[proof.as_json() for proof in proofs],
+        run_by=operator(),
+    )

@@ -61,6 +61,7 @@ _READING = (
     "balances.view_balancehistory",
     "transactions.view_transaction",
     "transactions.view_transactionlimit",
+    "transactions.view_reconciliation",
     "audit.view_auditlog",
 )
 ADMIN_PERMISSIONS: dict[Role, tuple[str, ...]] = {

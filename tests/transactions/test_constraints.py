@@ -1,6 +1,7 @@
 """The database refuses each thing that a transaction or an idempotency key can't be."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from balances.models import Balance
 from tests.books import balance_of, fund, idempotency, post_one, transfer
 from tests.refusals import constraint_names, delete_row, refused_by, trigger_names
 from transactions.enums import TransactionStatus, TransactionType
-from transactions.models import IdempotencyKey, Transaction, TransactionLimit
+from transactions.models import IdempotencyKey, Reconciliation, Transaction, TransactionLimit
+from transactions.reconciliation import keep, reconcile
 from users.models import User
 
 pytestmark = pytest.mark.django_db
@@ -136,10 +138,19 @@ FORBIDDEN: list[tuple[str, Callable[[Transaction], None]]] = [
     ("transaction_final", change_amount),
     ("transaction_final", cancel),
 ]
+OF_RECONCILIATIONS = {"reconciliation_never_changed", "reconciliation_never_deleted"}
 
 
 def test_triggers_are_all_met_here() -> None:
-    assert {name for name, _ in FORBIDDEN} == trigger_names("transactions")
+    assert {*dict(FORBIDDEN), *OF_RECONCILIATIONS} == trigger_names("transactions")
+
+
+def test_reconciliation_stays_as_it_was_kept() -> None:
+    kept = keep(reconcile(), started_at=timezone.now(), took=timedelta(seconds=1))
+    with refused_by("reconciliation_never_changed"):
+        Reconciliation.objects.filter(pk=kept.pk).update(breaches=1)
+    with refused_by("reconciliation_never_deleted"):
+        delete_row(kept)
 
 
 @pytest.mark.parametrize(

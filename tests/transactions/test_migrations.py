@@ -26,6 +26,8 @@ TRIGGERS = {
     "balance_version_grows",
     "entry_never_changed",
     "entry_never_deleted",
+    "reconciliation_never_changed",
+    "reconciliation_never_deleted",
     "transaction_final",
     "transaction_never_deleted",
 }

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from balances.enums import House
 from balances.models import Balance, BalanceHistory
+from ledgerlink.operators import operator
 from tests import triggers
 from tests.books import (
     SYSTEM,
@@ -28,7 +29,7 @@ from tests.books import (
 from tests.concurrency import in_background
 from transactions.enums import TransactionStatus, TransactionType
 from transactions.instructions import Instruction, Reversal, Settlement
-from transactions.models import Transaction
+from transactions.models import Reconciliation, Transaction
 from transactions.processor import post_directly
 from transactions.reconciliation import reconcile
 from users.models import User
@@ -150,6 +151,42 @@ def test_broken_books_exit_with_1_and_are_shown(alice: User) -> None:
 
     with pytest.raises(CommandError, match="see invariant 2"):
         report()
+
+
+@pytest.mark.usefixtures("books")
+def test_outcome_of_each_run_is_kept(alice: User) -> None:
+    before = timezone.now()
+    answer = report()
+    with tampering():
+        Balance.objects.filter(user=alice).update(amount=1)
+    with pytest.raises(CommandError):
+        report()
+
+    good, bad = Reconciliation.objects.order_by("id")
+
+    assert (good.holds, good.breaches, good.proofs) == (True, 0, answer["invariants"])
+    assert before <= good.started_at <= bad.started_at <= timezone.now()
+    assert good.duration_ms >= 0
+    assert good.run_by == operator()
+    assert (bad.holds, bad.breaches) == (False, 1)
+    assert [proof["number"] for proof in bad.proofs if not proof["holds"]] == [2]
+
+
+@pytest.mark.usefixtures("books")
+def test_books_are_proved_where_the_outcome_cannot_be_kept() -> None:
+    """As on a replica that can only be read; here the table is away."""
+    table = Reconciliation._meta.db_table
+    out, err = StringIO(), StringIO()
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} RENAME TO {table}_away")
+    try:
+        call_command("reconcile", json=True, stdout=out, stderr=err)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE {table}_away RENAME TO {table}")
+
+    assert json.loads(out.getvalue())["holds"] is True
+    assert "could not be kept" in err.getvalue()
 
 
 @pytest.mark.usefixtures("books")

@@ -2,6 +2,8 @@
 
 import json
 import sys
+import time
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -14,19 +16,22 @@ from balances.reconciliation import Proof
 from ledgerlink.patience import patience
 from ledgerlink.timestamps import rfc3339
 from transactions.progress import progress
-from transactions.reconciliation import PROOFS, reconcile
+from transactions.reconciliation import PROOFS, keep, reconcile
 
 WIDTH_OF_FILES = 120  # characters, where the output is no terminal
 
 
 class Command(BaseCommand):
-    help = "Proves the seven invariants of the books. Exits 1 when one of them is broken."
+    help = (
+        "Proves the seven invariants of the books, and keeps the outcome for the back-office. "
+        "Exits 1 when one of them is broken."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, **options: Any) -> None:
-        at = timezone.now()
+        at, begun = timezone.now(), time.monotonic()
         with (
             patience(),
             progress(self.stdout, "Proving", len(PROOFS), hidden=options["json"]) as shown,
@@ -35,6 +40,7 @@ class Command(BaseCommand):
                 proofs = reconcile(lambda proof: shown.advance(proof.number, proof.invariant))
             except DatabaseError as error:
                 raise CommandError(f"The books can't be read: {error}") from error
+        self._keep(proofs, at, timedelta(seconds=time.monotonic() - begun))
         broken = [proof.number for proof in proofs if not proof.holds]
         if options["json"]:
             report = {
@@ -48,6 +54,13 @@ class Command(BaseCommand):
         if broken:
             numbers = ", ".join(str(number) for number in broken)
             raise CommandError(f"The books are broken: see invariant {numbers}.")
+
+    def _keep(self, proofs: list[Proof], at: datetime, took: timedelta) -> None:
+        """A replica that can only be read is a good place to prove the books at."""
+        try:
+            keep(proofs, started_at=at, took=took)
+        except DatabaseError as error:
+            self.stderr.write(f"The outcome could not be kept for the back-office: {error}")
 
     def _show(self, proofs: list[Proof]) -> None:
         table = Table()
