@@ -8,11 +8,13 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 from audit.models import AuditLog
+from balances.enums import BalanceStatus
 from balances.money import format_amount
 from ledgerlink.rows import insert_rows
-from transactions.instructions import Posted
+from ledgerlink.timestamps import rfc3339
+from transactions.instructions import Posted, StatusChanged
 from transactions.models import TransactionLimit
-from transactions.signals import limit_changed, transactions_posted
+from transactions.signals import limit_changed, statuses_changed, transactions_posted
 from users.actors import NAME_MAX_LENGTH, Actor
 from users.models import ApiKey, User
 from users.signals import api_key_changed, login_failed, user_changed, users_created
@@ -76,6 +78,26 @@ def _transaction_row(posted: Posted, at: datetime) -> Row:
         details["reason"] = t.description
     action = f"transaction.{posted.action}"
     return _row(posted.order.actor, action, ("transaction", t.pk), details, at)
+
+
+@receiver(statuses_changed, dispatch_uid="audit.record_statuses")
+def record_statuses(changes: Sequence[StatusChanged], at: datetime, **_kwargs: Any) -> None:
+    _write(_status_row(change, at) for change in changes)
+
+
+def _status_row(change: StatusChanged, at: datetime) -> Row:
+    order = change.order
+    details: dict[str, Any] = {
+        "of": change.owner,
+        "currency": order.currency,
+        "changes": {"status": [str(change.before), str(order.status)]},
+        "reason": order.reason,
+    }
+    if order.until is not None:
+        details["until"] = rfc3339(order.until)
+    action = "unfrozen" if order.status == BalanceStatus.ACTIVE else "frozen"
+    entity = ("balance", change.balance.id)
+    return _row(order.actor, f"balance.{action}", entity, details, at)
 
 
 @receiver(limit_changed, dispatch_uid="audit.record_limit")

@@ -4,7 +4,7 @@ Only `transactions.posting` locks and saves accounts (a test holds it).
 """
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +16,7 @@ from django.db.models.constants import OnConflict
 from django.utils import timezone
 
 from balances.enums import AccountKey, BalanceStatus, House, Owner
+from balances.freezes import status_at
 from balances.models import Balance
 from ledgerlink.rows import insert_rows
 from users.models import User
@@ -41,7 +42,10 @@ class Account:
     entry_count: int
     status: str
     updated_at: datetime
+    frozen_until: datetime | None = None
+    freeze_reason: str = ""
     read_version: int = field(default=-1)
+    status_changed: bool = False
 
     def __post_init__(self) -> None:
         if self.read_version < 0:
@@ -60,13 +64,14 @@ class Account:
     def available(self) -> int:
         return self.amount - self.held + self.overdraft_limit
 
-    @property
-    def may_send(self) -> bool:
-        return self.status == BalanceStatus.ACTIVE
+    def status_at(self, at: datetime) -> BalanceStatus:
+        return status_at(self.status, self.frozen_until, at)
 
-    @property
-    def may_receive(self) -> bool:
-        return self.status in {BalanceStatus.ACTIVE, BalanceStatus.DEBITS_FROZEN}
+    def may_send(self, at: datetime) -> bool:
+        return self.status_at(at) == BalanceStatus.ACTIVE
+
+    def may_receive(self, at: datetime) -> bool:
+        return self.status_at(at) in {BalanceStatus.ACTIVE, BalanceStatus.DEBITS_FROZEN}
 
     @property
     def changed(self) -> bool:
@@ -100,6 +105,16 @@ class Account:
         """What is still needed of it: less once money has come in."""
         return min(self.forced_overdraft, max(0, -self.available))
 
+    def change_status(
+        self, status: BalanceStatus, *, until: datetime | None, reason: str, at: datetime
+    ) -> None:
+        """Freeze it, or unfreeze it."""
+        self.status = status
+        self.frozen_until = until
+        self.freeze_reason = reason
+        self.status_changed = True
+        self._change(at)
+
     def _change(self, at: datetime) -> None:
         self.version += 1
         self.updated_at = at
@@ -110,6 +125,7 @@ class Account:
     def restore(self, snapshot: "Account") -> None:
         for name in _CHANGEABLE:
             setattr(self, name, getattr(snapshot, name))
+        self.status_changed = snapshot.status_changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +153,20 @@ _COLUMNS = (
     "entry_count",
     "status",
     "updated_at",
+    "frozen_until",
+    "freeze_reason",
 )
-_CHANGEABLE = ("amount", "held", "forced_overdraft", "version", "entry_count", "updated_at")
+_CHANGEABLE = (
+    "amount",
+    "held",
+    "forced_overdraft",
+    "version",
+    "entry_count",
+    "status",
+    "updated_at",
+    "frozen_until",
+    "freeze_reason",
+)
 
 
 def lock_accounts(keys: set[AccountKey]) -> dict[AccountKey, Account]:
@@ -189,6 +217,7 @@ def _open(keys: set[AccountKey]) -> None:
     blank: dict[str, object] = dict.fromkeys(zeros, 0)
     blank |= {
         "status": BalanceStatus.ACTIVE,
+        "freeze_reason": "",
         "created_at": now,
         "updated_at": now,
     }
@@ -207,12 +236,28 @@ def _open(keys: set[AccountKey]) -> None:
 
 
 def save_accounts(accounts: Collection[Account], at: datetime) -> None:
-    """Write every changed balance with one guarded UPDATE. Raises ConcurrentUpdate when a row no
-    longer has the version that was read."""
-    changes = [
-        (a.amount, a.held, a.forced_overdraft_left, a.version, a.entry_count, a.id, a.read_version)
-        for a in accounts
-    ]
+    """Write every changed balance with one guarded UPDATE, those that were frozen or unfrozen with
+    one each. Raises ConcurrentUpdate when a row no longer has the version that was read."""
+    changes = []
+    for a in accounts:
+        if a.status_changed:
+            _save_with_status(a)
+        else:
+            new = a.amount, a.held, a.forced_overdraft_left, a.version, a.entry_count
+            changes.append((*new, a.id, a.read_version))
+    if changes:
+        _save_amounts(changes, at)
+
+
+def _save_with_status(account: Account) -> None:
+    new = {name: getattr(account, name) for name in _CHANGEABLE}
+    new["forced_overdraft"] = account.forced_overdraft_left
+    written = Balance.objects.filter(pk=account.id, version=account.read_version).update(**new)
+    if written != 1:
+        raise ConcurrentUpdate
+
+
+def _save_amounts(changes: Sequence[tuple[int, ...]], at: datetime) -> None:
     table = connection.ops.quote_name(Balance._meta.db_table)
     moment = connection.ops.adapt_datetimefield_value(at)
     with connection.cursor() as cursor:

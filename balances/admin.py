@@ -6,10 +6,12 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
 from balances.enums import BalanceStatus, House
 from balances.models import Balance, BalanceHistory
 from balances.money import grouped
+from balances.queries import with_status
 from ledgerlink.admin import (
     ChoiceFilter,
     ReadOnlyAdmin,
@@ -42,6 +44,18 @@ class CurrencyFilter(ChoiceFilter):
 
 class EntryCurrencyFilter(CurrencyFilter):
     field = "balance__currency"
+
+
+class StatusFilter(ChoiceFilter):
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return [(status.value, str(status.label)) for status in BalanceStatus]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Balance]) -> QuerySet[Balance]:
+        value = self.value()
+        return queryset if value is None else with_status(queryset, value, timezone.now())
 
 
 class OwnerFilter(admin.SimpleListFilter):
@@ -93,13 +107,14 @@ class BalanceAdmin(ReadOnlyAdmin):
         "version",
         "changed",
     )
-    list_filter = (CurrencyFilter, "status", OwnerFilter)
+    list_filter = (CurrencyFilter, StatusFilter, OwnerFilter)
     list_select_related = ("user",)
     search_fields = ("id", "username", "email")
     search_help_text = "Balance or user id, username, e-mail"
     ordering = ("id",)
     fieldsets = (
-        (None, {"fields": ("owner_shown", "currency", "status_shown", "entries_shown")}),
+        (None, {"fields": ("owner_shown", "currency", "entries_shown")}),
+        ("Status", {"fields": ("status_shown", "frozen_until_shown", "freeze_reason")}),
         (
             "Amounts",
             {
@@ -148,7 +163,11 @@ class BalanceAdmin(ReadOnlyAdmin):
 
     @badge("status", STATUS_COLOURS)
     def status_shown(self, balance: Balance) -> str:
-        return balance.get_status_display()
+        return str(balance.status_at(timezone.now()).label)
+
+    @admin.display(description="frozen until (UTC)")
+    def frozen_until_shown(self, balance: Balance) -> str:
+        return shown_time(balance.frozen_until)
 
     @admin.display(description="opened (UTC)")
     def opened(self, balance: Balance) -> str:

@@ -66,6 +66,12 @@ def value_of(balance: ShownBalance) -> str:
     return dump_json(represent_balance(balance))
 
 
+def kept_of(balance: ShownBalance) -> str:
+    """What is remembered of it: of a freeze that ends by itself nothing, since the clock would
+    change what it shows."""
+    return value_of(balance) if balance.frozen_until is None else FENCE
+
+
 class NoBalanceCache:
     """Without Redis, readers go to the database: there is nothing that could tell this process
     what another one, such as a management command, has written."""

@@ -15,7 +15,7 @@ from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
 from balances.accounts import Account
-from balances.cache import FENCE, TTL_SECONDS, Cached, new_generation, value_of
+from balances.cache import FENCE, TTL_SECONDS, Cached, kept_of, new_generation
 from balances.representation import ShownBalance
 from ledgerlink.redis_breaker import RedisBreaker
 
@@ -80,7 +80,7 @@ class RedisBalanceCache:
         return self._guarded(fetch, Cached("", None))
 
     def fill(self, user_id: int, generation: str, balances: Iterable[ShownBalance]) -> None:
-        values = [item for b in balances for item in (b.currency, b.version, value_of(b))]
+        values = [item for b in balances for item in (b.currency, b.version, kept_of(b))]
         if generation:
             self._guarded(lambda: self._call(None, user_id, generation, "1", values), None)
 
@@ -88,7 +88,7 @@ class RedisBalanceCache:
         self._put_all(accounts, lambda _account: FENCE)
 
     def renew(self, accounts: Sequence[Account]) -> None:
-        self._put_all(accounts, value_of)
+        self._put_all(accounts, kept_of)
 
     def clear(self) -> None:
         self._guarded(lambda: self._redis.set(GENERATION, new_generation()), None)

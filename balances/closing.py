@@ -30,7 +30,11 @@ def close_balances_of(user: User, *, at: datetime) -> None:
     if not to_close:
         return
     mine.exclude(status=BalanceStatus.CLOSED).update(
-        status=BalanceStatus.CLOSED, version=F("version") + 1, updated_at=at
+        status=BalanceStatus.CLOSED,
+        frozen_until=None,
+        freeze_reason="",
+        version=F("version") + 1,
+        updated_at=at,
     )
     closed = [_closed(balance, at) for balance in to_close]
     balances_changed.send(sender=None, accounts=closed, entries=[], at=at)
@@ -43,5 +47,7 @@ def _closed(balance: Balance, at: datetime) -> Account:
         version=account.version + 1,
         status=BalanceStatus.CLOSED,
         updated_at=at,
+        frozen_until=None,
+        freeze_reason="",
         read_version=account.version,
     )

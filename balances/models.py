@@ -1,5 +1,6 @@
 """Balances and the ledger entries behind them."""
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.conf import settings
@@ -8,8 +9,10 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from balances.enums import BalanceStatus, House, Owner
+from balances.freezes import FROZEN, status_at
 
 CURRENCY_MAX_LENGTH = 8
+REASON_MAX_LENGTH = 255
 
 
 class Balance(models.Model):
@@ -18,7 +21,8 @@ class Balance(models.Model):
     `forced_overdraft` is how far a forced reversal took the balance below its overdraft limit: it
     allows no spending, and shrinks as money comes in. `version` counts every change; `entry_count`
     counts those that moved money, and is the version of the last ledger entry. Only
-    `transactions.posting` changes amounts.
+    `transactions.posting` changes amounts. A freeze that has ended stays in `status` until it is
+    cleared: ask `status_at`.
     """
 
     user = models.ForeignKey(
@@ -33,10 +37,16 @@ class Balance(models.Model):
     version = models.BigIntegerField(default=0)
     entry_count = models.BigIntegerField(default=0)
     status = models.CharField(max_length=16, choices=BalanceStatus, default=BalanceStatus.ACTIVE)
+    frozen_until = models.DateTimeField(null=True, blank=True)  # None: until it is unfrozen
+    freeze_reason = models.CharField(max_length=REASON_MAX_LENGTH, blank=True, default="")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
+        indexes: ClassVar[list[models.Index]] = [
+            # What `expire_pending` looks for.
+            models.Index(fields=["frozen_until"], name="balance_by_freeze_end"),
+        ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
                 fields=["user", "currency"], name="balance_one_per_user_currency"
@@ -73,6 +83,11 @@ class Balance(models.Model):
                 condition=Q(entry_count__gte=0) & Q(version__gte=F("entry_count")),
                 name="balance_version_counts_entries",
             ),
+            models.CheckConstraint(
+                condition=Q(status__in=sorted(FROZEN))
+                | Q(frozen_until__isnull=True, freeze_reason=""),
+                name="balance_freeze_of_frozen",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -90,6 +105,9 @@ class Balance(models.Model):
     def available(self) -> int:
         """What can be spent now, in minor units; below zero, what is owed."""
         return self.amount - self.held + self.overdraft_limit
+
+    def status_at(self, at: datetime) -> BalanceStatus:
+        return status_at(self.status, self.frozen_until, at)
 
 
 class BalanceHistory(models.Model):

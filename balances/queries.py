@@ -1,14 +1,25 @@
 """Reading balances."""
 
-from django.db.models import QuerySet
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
 
 from balances.cache import balance_cache
 from balances.cache import value_of as cached_form
+from balances.enums import BalanceStatus
 from balances.models import Balance
 
 
 def balances_of(user_id: int) -> QuerySet[Balance]:
     return Balance.objects.filter(user_id=user_id).order_by("currency")
+
+
+def with_status(balances: QuerySet[Balance], status: str, at: datetime) -> QuerySet[Balance]:
+    """Those whose status is this one at a moment: a freeze that has ended is not always cleared."""
+    over = Q(frozen_until__lte=at)
+    if status == BalanceStatus.ACTIVE:
+        return balances.filter(Q(status=status) | over)
+    return balances.filter(status=status).exclude(over)
 
 
 def shown_balances(user_id: int) -> dict[str, str]:

@@ -3,6 +3,9 @@
 from datetime import datetime
 from typing import Any, Protocol
 
+from django.utils import timezone
+
+from balances.enums import BalanceStatus
 from balances.models import BalanceHistory
 from balances.money import format_amount
 from balances.point_in_time import PastBalance
@@ -16,11 +19,13 @@ class ShownBalance(Protocol):
     amount: Any
     held: Any
     version: Any
-    status: Any
+    frozen_until: Any
     updated_at: Any
 
     @property
     def available(self) -> int: ...
+
+    def status_at(self, at: datetime) -> BalanceStatus: ...
 
 
 def represent_balance(balance: ShownBalance) -> dict[str, Any]:
@@ -32,7 +37,7 @@ def represent_balance(balance: ShownBalance) -> dict[str, Any]:
         "held": format_amount(balance.held, currency),
         "available": format_amount(balance.available, currency),
         "version": balance.version,
-        "status": str(balance.status),
+        "status": str(balance.status_at(timezone.now())),
         "updated_at": rfc3339(updated_at),
     }
 

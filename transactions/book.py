@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
 from operator import or_
+from typing import Any
 from uuid import UUID
 
 from django.db.models import OuterRef, Q, Subquery, Sum
@@ -25,6 +26,9 @@ from transactions.instructions import (
     Party,
     Posted,
     Reversal,
+    Settlement,
+    StatusChange,
+    StatusChanged,
     Unit,
 )
 from transactions.limits import Allowance, allowances_of, is_limited
@@ -68,13 +72,14 @@ class Book:
     new_keys: list[NewKey] = field(default_factory=list)
     posted: list[Posted] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
+    status_changes: list[StatusChanged] = field(default_factory=list)
 
     def bookmark(self, orders: Sequence[Order]) -> "Bookmark":
         """Where `turn_back` shall return to, for all that `orders` can change."""
         accounts = [self.accounts[key] for key in self._keys_of(orders) if key in self.accounts]
         return Bookmark(
             accounts=[(account, account.snapshot()) for account in accounts],
-            lengths=(len(self.posted), len(self.entries), len(self.new_keys)),
+            written=[(kind, len(kind)) for kind in self._to_be_written],
             named=dict(self.named),
             reversed_amounts=dict(self.reversed_amounts),
             used_keys=dict(self.used_keys),
@@ -84,19 +89,25 @@ class Book:
     def turn_back(self, to: "Bookmark") -> None:
         for account, snapshot in to.accounts:
             account.restore(snapshot)
-        posted, entries, new_keys = to.lengths
-        del self.posted[posted:], self.entries[entries:], self.new_keys[new_keys:]
+        for kind, length in to.written:
+            del kind[length:]
         self.named = to.named
         self.reversed_amounts = to.reversed_amounts
         self.used_keys = to.used_keys
         for pk, spent in to.spent.items():
             self.allowances[pk].spent = spent
 
+    @property
+    def _to_be_written(self) -> tuple[list[Any], ...]:
+        return self.posted, self.entries, self.new_keys, self.status_changes
+
     def _keys_of(self, orders: Sequence[Order]) -> set[AccountKey]:
         keys: set[AccountKey] = set()
         for order in orders:
             if isinstance(order, Instruction):
                 keys |= {order.source_key, order.destination_key}
+            elif isinstance(order, StatusChange):
+                keys.add(order.account_key)
             elif order.transaction_id in self.named:
                 named = self.named[order.transaction_id]
                 for pk in (named.source_id, named.destination_id):
@@ -106,10 +117,10 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class Bookmark:
-    """The state of a book before a group; `lengths` are of posted, entries and new keys."""
+    """The state of a book before a group; `written` are lists, and how long they were."""
 
     accounts: list[tuple[Account, Account]]
-    lengths: tuple[int, int, int]
+    written: list[tuple[list[Any], int]]
     named: dict[UUID, Transaction]
     reversed_amounts: dict[UUID, int]
     used_keys: dict[KeyOfCaller, UsedKey]
@@ -153,6 +164,8 @@ def _account_keys(orders: Sequence[Order]) -> set[AccountKey]:
     for order in orders:
         if isinstance(order, Instruction):
             keys |= {order.source_key, order.destination_key}
+        elif isinstance(order, StatusChange):
+            keys.add(order.account_key)
         elif order.accounts is not None:
             keys |= order.accounts
         else:
@@ -178,7 +191,7 @@ def _parties(orders: Sequence[Order], accounts: Iterable[Account]) -> dict[int, 
 def _named(orders: Sequence[Order]) -> tuple[dict[UUID, Transaction], dict[UUID, int]]:
     """The transactions that settlements and reversals are about, and how much of each that is to
     be reversed was undone before."""
-    ids = {order.transaction_id for order in orders if not isinstance(order, Instruction)}
+    ids = {o.transaction_id for o in orders if isinstance(o, (Settlement, Reversal))}
     if not ids:
         return {}, {}
     if not any(isinstance(order, Reversal) for order in orders):

@@ -74,6 +74,17 @@ class CaptureTooLarge(LedgerError):
     title = "More can't be captured than was held"
 
 
+class StatusUnchanged(LedgerError):
+    code = "status_unchanged"
+    title = "The balance has this status already"
+    status = 409
+
+
+class FreezeOver(LedgerError):
+    code = "freeze_over"
+    title = "The end of the freeze is past"
+
+
 class UnknownTransaction(LedgerError):
     code = "not_found"
     title = "There is no such transaction"

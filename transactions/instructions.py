@@ -9,7 +9,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from balances.accounts import Account
-from balances.enums import AccountKey, House, Owner
+from balances.enums import AccountKey, BalanceStatus, House, Owner
 from ledgerlink.errors import LedgerError
 from transactions.enums import TransactionType
 from transactions.models import Transaction
@@ -106,7 +106,31 @@ class Reversal:
     id: UUID = field(default_factory=uuid7)
 
 
-Order = Instruction | Settlement | Reversal
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusChange:
+    """Freeze a user's balance until a moment (None: until it is unfrozen), or unfreeze it.
+
+    With `if_over` only a freeze whose end has come is cleared. It makes no transaction and has no
+    key: asked twice, it changes nothing the second time.
+    """
+
+    user_id: int
+    currency: str
+    status: BalanceStatus
+    reason: str
+    actor: Actor
+    until: datetime | None = None
+    if_over: bool = False
+    idempotency: None = None
+    group: str | None = None
+    id: UUID = field(default_factory=uuid7)
+
+    @property
+    def account_key(self) -> AccountKey:
+        return self.user_id, self.currency
+
+
+Order = Instruction | Settlement | Reversal | StatusChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +177,16 @@ class Posted:
 
 
 @dataclass(frozen=True, slots=True)
+class StatusChanged:
+    """A balance that was frozen or unfrozen just now."""
+
+    order: StatusChange
+    before: BalanceStatus  # what counted until then
+    balance: Account  # a snapshot, as this left it
+    owner: str  # username
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What the API answers: the HTTP status and the JSON text."""
 
@@ -164,8 +198,8 @@ class Answer:
 class Outcome:
     """What became of one order.
 
-    `transaction` is None when nothing was kept. `error` tells why no money moved. `posted` is what
-    was written just now, if not by this order then by the one of the same batch that it replays.
+    `transaction` is None when none was kept. `error` tells why no money moved. `posted` is what was
+    written just now, if not by this order then by the one of the same batch that it replays.
     On a replay `answer` is what was kept of the first time.
     """
 
@@ -174,6 +208,7 @@ class Outcome:
     posted: Posted | None = None
     answer: Answer | None = None
     replayed: bool = False
+    status_changed: StatusChanged | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@
    failed transaction and does not disturb the others, unless it belongs to an all-or-nothing
    group;
 3. write transactions, keys and balances in bulk, the balances guarded by their versions;
-4. send `balances_changed` and `transactions_posted`, whose receivers write the balance history
-   and the audit trail; one that fails rolls everything back;
+4. send `balances_changed`, `transactions_posted` and `statuses_changed`, whose receivers write
+   the balance history and the audit trail; one that fails rolls everything back;
 5. commit. The cache was fenced before and is renewed after (`balances.receivers`).
 
 Errors of the database are not handled here but in `transactions.batches`, which retries.
@@ -39,6 +39,8 @@ from transactions.instructions import (
     Posted,
     Reversal,
     Settlement,
+    StatusChange,
+    StatusChanged,
     Unit,
     UnitOutcome,
     shown_to,
@@ -49,9 +51,10 @@ from transactions.refusals import (
     refusal_of_movement,
     refusal_of_reversal,
     refusal_of_settlement,
+    refusal_of_status_change,
 )
 from transactions.representation import answer_of_outcome, answer_of_unit
-from transactions.signals import transactions_posted
+from transactions.signals import statuses_changed, transactions_posted
 
 
 def post(
@@ -143,6 +146,8 @@ def _post_one(book: Book, order: Order) -> Outcome:
                 outcome = _settle(book, order)
             case Reversal():
                 outcome = _reverse(book, order)
+            case StatusChange():
+                outcome = _change_status(book, order)
             case Instruction():
                 outcome = _move(book, order, order)
     except LedgerError as error:
@@ -155,7 +160,7 @@ def _move(book: Book, order: Order, instruction: Instruction) -> Outcome:
     """Move the money, or hold it while it is pending."""
     source, destination = _accounts_of(book, instruction)
     allowance = book.allowances.get(source.id) if is_limited(instruction) else None
-    refusal = refusal_of_movement(instruction, source, destination, allowance)
+    refusal = refusal_of_movement(instruction, source, destination, allowance, book.at)
     transaction = _transaction(book, instruction, source, destination)
     if refusal is not None:
         transaction.status = TransactionStatus.FAILED
@@ -231,6 +236,23 @@ def _reverse(book: Book, order: Reversal) -> Outcome:
         id=order.id,
     )
     return _move(book, order, back)
+
+
+def _change_status(book: Book, order: StatusChange) -> Outcome:
+    """Freeze a balance, or unfreeze it: no money moves."""
+    account = _account(book, order.account_key)
+    refusal = refusal_of_status_change(order, account, book.at)
+    if refusal is not None:
+        return Outcome(None, refusal)
+    before = account.status_at(book.at)
+    frozen = order.status != BalanceStatus.ACTIVE
+    account.change_status(
+        order.status, until=order.until, reason=order.reason if frozen else "", at=book.at
+    )
+    owner = book.parties[order.user_id].username
+    changed = StatusChanged(order, before, account.snapshot(), owner)
+    book.status_changes.append(changed)
+    return Outcome(None, status_changed=changed)
 
 
 def _named(book: Book, order: Settlement | Reversal) -> Transaction:
@@ -385,6 +407,8 @@ def _write(book: Book) -> None:
         balances_changed.send(sender=None, accounts=changed, entries=book.entries, at=book.at)
     if book.posted:
         transactions_posted.send(sender=None, posted=book.posted, at=book.at)
+    if book.status_changes:
+        statuses_changed.send(sender=None, changes=book.status_changes, at=book.at)
 
 
 def _write_settled(settled: Transaction) -> None:

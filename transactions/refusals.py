@@ -3,17 +3,22 @@
 from datetime import datetime
 
 from balances.accounts import Account
+from balances.enums import BalanceStatus
 from balances.money import MAX_BALANCE, format_amount
 from ledgerlink.errors import LedgerError
 from transactions import errors
 from transactions.enums import TransactionStatus, TransactionType
-from transactions.instructions import Instruction
+from transactions.instructions import Instruction, StatusChange
 from transactions.limits import Allowance
 from transactions.models import Transaction
 
 
 def refusal_of_movement(
-    instruction: Instruction, source: Account, destination: Account, allowance: Allowance | None
+    instruction: Instruction,
+    source: Account,
+    destination: Account,
+    allowance: Allowance | None,
+    at: datetime,
 ) -> errors.PostingRefused | None:
     """Why this money may not move (or be held) now, or None."""
     amount = instruction.amount
@@ -23,7 +28,7 @@ def refusal_of_movement(
             f"The balance has version {source.version}, not {expected}.",
             current_version=source.version,
         )
-    standing = refusal_of_status(source, destination)
+    standing = refusal_of_status(source, destination, at)
     if standing is not None:
         return standing
     if allowance is not None:
@@ -61,10 +66,12 @@ def refusal_of_limit(
     return None
 
 
-def refusal_of_status(source: Account, destination: Account) -> errors.PostingRefused | None:
-    if not source.may_send:
+def refusal_of_status(
+    source: Account, destination: Account, at: datetime
+) -> errors.PostingRefused | None:
+    if not source.may_send(at):
         return errors.BalanceFrozen("No money may leave the paying balance.")
-    if not destination.may_receive:
+    if not destination.may_receive(at):
         return errors.BalanceFrozen("The receiving balance is frozen.")
     return None
 
@@ -98,10 +105,24 @@ def refusal_of_settlement(
     if capture_amount > pending.amount:
         held = format_amount(pending.amount, pending.currency)
         return errors.CaptureTooLarge(f"Only {held} {pending.currency} were held.")
-    standing = refusal_of_status(source, destination)
+    standing = refusal_of_status(source, destination, at)
     if standing is None and destination.amount + capture_amount > MAX_BALANCE:
         return errors.BalanceLimitExceeded("A balance can't hold that much.")
     return standing
+
+
+def refusal_of_status_change(
+    order: StatusChange, account: Account, at: datetime
+) -> LedgerError | None:
+    """Why a balance is not frozen or unfrozen, or None."""
+    if order.until is not None and order.until <= at:
+        return errors.FreezeOver("The freeze would be over already.")
+    thaws = order.status == BalanceStatus.ACTIVE
+    over = account.status_at(at) != account.status
+    same = account.status == order.status and account.frozen_until == order.until
+    if (order.if_over and not over) or (same and (thaws or account.freeze_reason == order.reason)):
+        return errors.StatusUnchanged("The balance has this status already.")
+    return None
 
 
 def refusal_of_reversal(original: Transaction, amount: int, left: int) -> LedgerError | None:

@@ -6,5 +6,8 @@ from django.dispatch import Signal
 # datetime. A receiver that fails rolls the money back.
 transactions_posted = Signal()
 
+# changes: Sequence[StatusChanged] (transactions/instructions.py), at: datetime
+statuses_changed = Signal()
+
 # limit: TransactionLimit, actor: Actor, changes: {field: [before, after]}, amounts as text
 limit_changed = Signal()

@@ -18,6 +18,7 @@ class Actor:
     user_id: int | None
     name: str
     request: RequestContext
+    shows_key: bool = False
 
     @classmethod
     def of(cls, user: "User") -> "Actor":
@@ -27,7 +28,7 @@ class Actor:
         if user.shown_key is not None:
             suffix = f" (key {user.shown_key.prefix})"
             name = name[: NAME_MAX_LENGTH - len(suffix)] + suffix
-        return cls(user.pk, name, current_request.get())
+        return cls(user.pk, name, current_request.get(), user.shown_key is not None)
 
     @classmethod
     def system(cls, name: str) -> "Actor":
@@ -38,6 +39,11 @@ class Actor:
     def anonymous(cls) -> "Actor":
         """Somebody who is not signed in, such as a person who registers."""
         return cls(None, "anonymous", current_request.get())
+
+    @property
+    def is_person(self) -> bool:
+        """Neither a command nor a program with an API key."""
+        return self.user_id is not None and not self.shows_key
 
     @property
     def scope(self) -> str:

@@ -16,6 +16,7 @@ from tests.api.client import Api, body_of
 from tests.server_process import REPOSITORY
 from transactions.backfill import HistoryContradicted
 from transactions.csv_lines import ImportRefused
+from transactions.errors import FreezeOver, StatusUnchanged
 from transactions.import_rows import InvalidRow
 from users.scopes import SCOPES
 
@@ -24,6 +25,8 @@ NOT_ANSWERED = {"error", "group_refused", "refused_before"} | {
     HistoryContradicted.code,
     ImportRefused.code,
     InvalidRow.code,
+    FreezeOver.code,
+    StatusUnchanged.code,
 }
 
 

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
+from django.utils import timezone
 
 from balances.accounts import Account
 from balances.cache import FENCE, BalanceCache, value_of
@@ -54,6 +56,16 @@ def test_users_are_kept_apart(redis_cache: BalanceCache) -> None:
     assert seen(redis_cache, 8) is None
     fill(redis_cache, account(1, user_id=8), user_id=8)
     assert (seen(redis_cache), seen(redis_cache, 8)) == ({"USD": 3}, {"USD": 1})
+
+
+def test_freeze_that_ends_by_itself_is_read_from_the_database(redis_cache: BalanceCache) -> None:
+    ending = replace(account(4), status="frozen", frozen_until=timezone.now(), read_version=4)
+    fill(redis_cache, ending)
+    assert seen(redis_cache) is None
+    redis_cache.renew([ending])
+    assert seen(redis_cache) is None
+    fill(redis_cache, account(5))
+    assert seen(redis_cache) == {"USD": 5}
 
 
 def test_renewal_alone_is_not_taken_for_all_balances_of_a_user(redis_cache: BalanceCache) -> None:

@@ -27,6 +27,7 @@ BAD_BALANCES: dict[str, dict[str, Any]] = {
     "balance_forced_not_negative": {"amount": 5, "forced_overdraft": -1},
     "balance_within_overdraft": {"amount": -1},
     "balance_version_counts_entries": {"version": 1, "entry_count": 2},
+    "balance_freeze_of_frozen": {"freeze_reason": "card stolen"},
 }
 BAD_ENTRIES: dict[str, dict[str, Any]] = {
     "entry_adds_up": {"amount_after": 999},

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from balances.enums import House
-from transactions.instructions import Instruction, Order, Reversal, Settlement
+from transactions.instructions import Instruction, Order, Reversal, Settlement, StatusChange
 
 DONE = "done"
 Key = tuple[Any, str]  # user's id or house account, and currency
@@ -36,7 +36,8 @@ class ModelOfTheBooks:
     held: dict[Key, int] = field(default_factory=lambda: defaultdict(int))
     versions: dict[Key, int] = field(default_factory=lambda: defaultdict(int))
     entries: dict[Key, list[int]] = field(default_factory=lambda: defaultdict(list))
-    statuses: dict[Key, str] = field(default_factory=dict)
+    # Of what is frozen, how and until when; "over" while the row has not been cleared.
+    statuses: dict[Key, tuple[str, Any]] = field(default_factory=dict)
     keys: dict[str, tuple[str, str]] = field(default_factory=dict)  # fingerprint, what was told
     records: dict[UUID, Record] = field(default_factory=dict)
 
@@ -114,8 +115,20 @@ class ModelOfTheBooks:
         return None
 
     def _stopped(self, source: Key, destination: Key) -> bool:
-        paying = self.statuses.get(source, "active")
-        return paying != "active" or self.statuses.get(destination) == "frozen"
+        paying, _ = self.statuses.get(source, ("active", None))
+        paid, _ = self.statuses.get(destination, ("active", None))
+        return paying in {"debits_frozen", "frozen"} or paid == "frozen"
+
+    def freeze(self, change: StatusChange) -> str:
+        """Or unfreeze; the reason is always the same here."""
+        key, asked = change.account_key, (str(change.status), change.until)
+        if self.statuses.get(key, ("active", None)) == asked:
+            return "status_unchanged"
+        self.statuses[key] = asked
+        if asked[0] == "active":
+            del self.statuses[key]
+        self.versions[key] += 1
+        return DONE
 
     def _complete(self, record: Record) -> None:
         record.status = "completed"

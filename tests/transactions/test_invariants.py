@@ -6,6 +6,7 @@ that led to it; `--hypothesis-seed` (shown in the header of each run) replays a 
 
 import json
 from copy import deepcopy
+from datetime import timedelta
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from uuid import UUID
 import pytest
 from django.db.models import Count, F
 from django.db.transaction import atomic, set_rollback
+from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -39,7 +41,16 @@ from tests.books import (
 )
 from tests.transactions.model_of_the_books import DONE, ModelOfTheBooks
 from transactions.enums import TransactionType
-from transactions.instructions import Instruction, Order, Outcome, Reversal, Settlement, Unit
+from transactions.expiry import end_freezes
+from transactions.instructions import (
+    Instruction,
+    Order,
+    Outcome,
+    Reversal,
+    Settlement,
+    StatusChange,
+    Unit,
+)
 from transactions.models import IdempotencyKey, Transaction
 from transactions.processor import post_directly, try_out
 
@@ -192,13 +203,47 @@ class Books(RuleBasedStateMachine):
         expire(Transaction(pk=pk))
         self.model.records[pk].expired = True
 
-    @rule(name=people, currency=currencies, status=statuses)
-    def change_status(self, name: str, currency: str, status: str) -> None:
-        rows = Balance.objects.filter(user=self.users[name], currency=currency)
-        if rows.update(status=status, version=F("version") + 1):
-            key = self.users[name].pk, currency
-            self.model.statuses[key] = status
-            self.model.versions[key] += 1
+    @rule(
+        name=people,
+        currency=currencies,
+        status=statuses,
+        ends=st.booleans(),
+        last=requests,
+    )
+    def change_status(
+        self, name: str, currency: str, status: BalanceStatus, last: Request, *, ends: bool
+    ) -> None:
+        """Freeze or unfreeze, and a movement of the same batch that feels it."""
+        until = in_an_hour() if ends and status != BalanceStatus.ACTIVE else None
+        change = StatusChange(
+            user_id=self.users[name].pk,
+            currency=currency,
+            status=status,
+            until=until,
+            reason="r",
+            actor=SYSTEM,
+        )
+        order = self.instruction(last)
+        outcomes = [told(outcome) for outcome in post_directly([change, order])]
+        assert outcomes == [self.model.freeze(change), self.model.post(order)[0]]
+
+    @precondition(lambda self: any(until for _, until in self.model.statuses.values()))
+    @rule(which=st.integers(0, 5), clear=st.booleans())
+    def let_a_freeze_end(self, which: int, *, clear: bool) -> None:
+        """It does not count from then on, whether or not the row is cleared."""
+        ending = [key for key, (_, until) in self.model.statuses.items() if until]
+        owner, currency = key = ending[which % len(ending)]
+        past = timezone.now() - timedelta(seconds=1)
+        rows = Balance.objects.filter(user_id=owner, currency=currency)
+        assert rows.update(frozen_until=past, version=F("version") + 1) == 1
+        self.model.versions[key] += 1
+        self.model.statuses[key] = ("over", None)
+        if clear:
+            cleared = [key for key, (status, _) in self.model.statuses.items() if status == "over"]
+            assert end_freezes() == len(cleared)
+            for key in cleared:
+                del self.model.statuses[key]
+                self.model.versions[key] += 1
 
     @invariant()
     def balances_and_entries_agree(self) -> None:

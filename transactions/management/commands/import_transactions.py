@@ -11,7 +11,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseError
-from django.db import connection
 
 from ledgerlink.errors import LedgerError
 from transactions.csv_lines import open_csv
@@ -101,8 +100,6 @@ class Command(BaseCommand):
 
     def _post(self, work: Import, name: str, size: int, *, skips: bool) -> None:
         started = time.perf_counter()
-        if not connection.in_atomic_block:
-            connection.close()  # the server gives up one that was idle while a long file was read
         try:
             with _collector_spared():
                 tally = self._follow(
