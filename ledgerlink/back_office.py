@@ -31,7 +31,10 @@ BACK_OFFICE: dict[str, object] = {
             "href": lambda _request: static("ledgerlink/favicon.svg"),
         }
     ],
-    "STYLES": [lambda _request: static("ledgerlink/admin.css")],
+    "STYLES": [
+        lambda _request: static("ledgerlink/admin.css"),
+        lambda _request: static("ledgerlink/dossier.css"),
+    ],
     "SIDEBAR": {
         "navigation": [
             {

@@ -1,12 +1,16 @@
 """Transactions in the back-office: to be read."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import Q
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
-from balances.admin import CurrencyFilter, money, owner_link
+from balances.admin import CurrencyFilter, money
 from balances.models import Balance
-from ledgerlink.admin import ReadOnlyAdmin, badge, link, shown_json, shown_time, uuid_of
+from ledgerlink.admin import ReadOnlyAdmin, badge, link, shown_time, uuid_of
+from ledgerlink.dossier import DossierAdmin
+from transactions.admin_dossier import RELATED, transaction_dossier
 from transactions.admin_reconciliations import ReconciliationAdmin
 from transactions.enums import TransactionStatus
 from transactions.models import IdempotencyKey, Transaction, TransactionLimit
@@ -27,7 +31,7 @@ STATUS_COLOURS = {
 
 
 @admin.register(Transaction)
-class TransactionAdmin(ReadOnlyAdmin):
+class TransactionAdmin(DossierAdmin, ReadOnlyAdmin):
     list_display = (
         "time",
         "kind",
@@ -42,28 +46,8 @@ class TransactionAdmin(ReadOnlyAdmin):
     search_fields = ("id", "reference", "username")
     search_help_text = "Transaction id, reference, username"
     ordering = ("-id",)
-    fieldsets = (
-        (
-            None,
-            {
-                "fields": (
-                    "id",
-                    "kind",
-                    "status_shown",
-                    "failure_code",
-                    "entries_shown",
-                    "keys_shown",
-                )
-            },
-        ),
-        ("Money", {"fields": ("amount_shown", "from_shown", "to_shown")}),
-        ("Purpose", {"fields": ("description", "reference", "metadata_shown", "reverses")}),
-        (
-            "Times (UTC)",
-            {"fields": ("created", "value_date", "completed", "expires")},
-        ),
-        ("People", {"fields": ("requested_by", "approved_by")}),
-    )
+    dossier_template = "admin/dossier/transaction.html"
+    dossier_related = RELATED
 
     def matching(self, term: str) -> Q:
         uuid = uuid_of(term)
@@ -96,45 +80,17 @@ class TransactionAdmin(ReadOnlyAdmin):
     def paid_to(self, transaction: Transaction) -> str:
         return transaction.destination.owner_name
 
-    @admin.display(description="from")
-    def from_shown(self, transaction: Transaction) -> str:
-        return owner_link(transaction.source)
+    def dossier(self, request: HttpRequest, subject: Transaction) -> dict[str, Any]:
+        return transaction_dossier(request, subject)
 
-    @admin.display(description="to")
-    def to_shown(self, transaction: Transaction) -> str:
-        return owner_link(transaction.destination)
-
-    @admin.display(description="metadata")
-    def metadata_shown(self, transaction: Transaction) -> str:
-        return shown_json(transaction.metadata) if transaction.metadata else ""
-
-    @admin.display(description="entered")
-    def created(self, transaction: Transaction) -> str:
-        return shown_time(transaction.created_at)
-
-    @admin.display(description="value date")
-    def value_date(self, transaction: Transaction) -> str:
-        return shown_time(transaction.effective_at)
-
-    @admin.display(description="completed")
-    def completed(self, transaction: Transaction) -> str:
-        return shown_time(transaction.completed_at)
-
-    @admin.display(description="expires")
-    def expires(self, transaction: Transaction) -> str:
-        return shown_time(transaction.expires_at)
-
-    @admin.display(description="ledger entries")
-    def entries_shown(self, transaction: Transaction) -> str:
-        if transaction.status != TransactionStatus.COMPLETED:
-            return "None: no money moved"
-        page = "balances_balancehistory_changelist"
-        return link("2 ledger entries", page, transaction=transaction.pk)
-
-    @admin.display(description="idempotency key")
-    def keys_shown(self, transaction: Transaction) -> str:
-        page = "transactions_idempotencykey_changelist"
-        return link("Look it up", page, transaction=transaction.pk)
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        return self.dossier_view(request, object_id)
 
 
 @admin.register(IdempotencyKey)
