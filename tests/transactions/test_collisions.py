@@ -80,6 +80,36 @@ def test_lock_that_is_not_granted_in_time_is_asked_for_again(
     assert Transaction.objects.count() == 2
 
 
+def test_locks_of_a_client_that_falls_silent_are_let_go(
+    alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its host lost power, say: no network error will ever tell the server."""
+    if not getattr(connection, "mysql_is_mariadb", False):
+        pytest.skip("MariaDB alone tells apart who is idle inside a transaction")
+    fund(alice, "10.00")
+    options = connection.settings_dict["OPTIONS"]
+    usual = "idle_transaction_timeout = 20"
+    assert usual in options["init_command"]
+    hasty = options["init_command"].replace(usual, "idle_transaction_timeout = 1")
+    monkeypatch.setitem(options, "init_command", hasty)
+    locked, woken = threading.Event(), threading.Event()
+
+    def fall_silent() -> None:
+        with atomic():
+            Balance.objects.select_for_update().get(user=alice)
+            locked.set()
+            assert woken.wait(PATIENCE)
+
+    with in_background() as start:
+        silent = start(fall_silent)
+        assert locked.wait(PATIENCE)
+        assert post_one(transfer(alice, bob, "1.00")).error is None
+        woken.set()
+        with pytest.raises(OperationalError, match="2006"):
+            silent.result()
+    assert (amount_of(alice), amount_of(bob)) == (900, 100)
+
+
 def test_deadlock_is_posted_again(
     alice: User, bob: User, retries: pytest.LogCaptureFixture
 ) -> None:

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseError
 
 from balances.money import format_amount
-from ledgerlink.patience import without_read_timeout
+from ledgerlink.patience import patience
 from transactions.backfill import (
     HistoryContradicted,
     Rebuilt,
@@ -29,7 +29,7 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         try:
-            with without_read_timeout():
+            with patience():
                 self._rebuild_all(applies=options["apply"])
         except DatabaseError as error:
             raise CommandError(

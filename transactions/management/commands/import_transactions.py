@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseError
+from django.db import connection
 
 from ledgerlink.errors import LedgerError
 from transactions.csv_lines import open_csv
@@ -100,6 +101,8 @@ class Command(BaseCommand):
 
     def _post(self, work: Import, name: str, size: int, *, skips: bool) -> None:
         started = time.perf_counter()
+        if not connection.in_atomic_block:
+            connection.close()  # the server gives up one that was idle while a long file was read
         try:
             with _collector_spared():
                 tally = self._follow(

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from balances.reconciliation import Proof
-from ledgerlink.patience import without_read_timeout
+from ledgerlink.patience import patience
 from ledgerlink.timestamps import rfc3339
 from transactions.progress import progress
 from transactions.reconciliation import PROOFS, keep, reconcile
@@ -33,7 +33,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         at, begun = timezone.now(), time.monotonic()
         with (
-            without_read_timeout(),
+            patience(),
             progress(self.stdout, "Proving", len(PROOFS), hidden=options["json"]) as shown,
         ):
             try:
