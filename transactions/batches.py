@@ -9,6 +9,7 @@ neighbours.
 import logging
 import random
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -27,29 +28,49 @@ Result = UnitOutcome | Exception
 
 ATTEMPTS = 6
 FIRST_PAUSE = 0.005  # seconds; doubled at each attempt, with jitter
+PATIENCE = 15.0  # seconds, plus what one attempt takes: 5 at a lock, 30 at a server that stalls
 
 # MySQL and MariaDB error numbers.
-_COLLISIONS = {1020, 1205, 1213}  # record changed, lock wait timeout, deadlock
+_LOCK_WAIT_TIMEOUT = 1205
+_COLLISIONS = {1020, 1213}  # record changed, deadlock
 _NEVER_CONNECTED = {1040, 1047, 1203, 2002, 2003}  # too many connections, node not ready, refused
 _LOST = {1053, 1927, 2006, 2013, 2055} | _NEVER_CONNECTED
 
 
 def post_units(units: Sequence[Unit], *, dry_run: bool = False) -> list[Result]:
-    """What became of each unit: its outcomes, or the exception that its caller shall get."""
-    try:
-        return list(_post_with_retries(units, dry_run=dry_run))
-    except Unavailable as error:
-        return [error for _ in units]
-    except Exception as error:
-        if len(units) == 1:
+    """What became of each unit: its outcomes, or the exception that its caller shall get.
+
+    No attempt begins later than PATIENCE after the first. What a lock holds up is split at once and
+    goes to the end of the line, so that the units which need that lock are the last to wait for it.
+    """
+    deadline = time.monotonic() + PATIENCE
+    results: dict[int, Result] = {}  # by the unit's place
+    line = deque([list(enumerate(units))])
+    while line:
+        part = line.popleft()
+        try:
+            done: Sequence[Result] = _post_with_retries(
+                [unit for _, unit in part], deadline, dry_run=dry_run
+            )
+        except Unavailable as error:
+            done = [error for _ in part]
+        except Exception as error:
+            if len(part) > 1:
+                logger.warning("a batch of %d is split: %s", len(part), type(error).__name__)
+                line += [part[: len(part) // 2], part[len(part) // 2 :]]
+                continue
+            if _is_held_up(error) and not connection.in_atomic_block:
+                line.append(part)
+                continue
             logger.exception("a batch could not be posted")
-            return [error]
-        logger.warning("a batch of %d is split: %s", len(units), type(error).__name__)
-        halves = units[: len(units) // 2], units[len(units) // 2 :]
-        return [result for half in halves for result in post_units(half, dry_run=dry_run)]
+            done = [error]
+        results.update(zip((place for place, _ in part), done, strict=True))
+    return [results[place] for place in range(len(units))]
 
 
-def _post_with_retries(units: Sequence[Unit], *, dry_run: bool) -> list[UnitOutcome]:
+def _post_with_retries(
+    units: Sequence[Unit], deadline: float, *, dry_run: bool
+) -> Sequence[UnitOutcome]:
     """Raises Unavailable when nothing was posted, OutcomeUnknown when it can't be told, and
     whatever else `post` raises."""
     if connection.in_atomic_block:  # a caller's transaction can't be retried from within
@@ -57,24 +78,31 @@ def _post_with_retries(units: Sequence[Unit], *, dry_run: bool) -> list[UnitOutc
     in_doubt = False  # a commit may have happened although its answer was lost
     pause = FIRST_PAUSE
     for attempt in range(1, ATTEMPTS + 1):
+        if time.monotonic() > deadline:
+            break
         try:
             if in_doubt:
                 return _finish(units)
             return post(units, dry_run=dry_run)
         except Exception as error:
+            logger.info("attempt %d of a batch failed: %s", attempt, type(error).__name__)
             if _is_lost(error):
                 in_doubt = in_doubt or (not dry_run and _may_have_committed(error))
                 connection.close()
-            elif attempt == ATTEMPTS or not _is_collision(error):
+            elif attempt == ATTEMPTS or not _is_tried_again(error, in_doubt=in_doubt):
                 if in_doubt:  # posting it anew, in parts, could tell of a failure that was none
                     raise _outcome_unknown() from error
                 raise
-            logger.info("attempt %d of a batch failed: %s", attempt, type(error).__name__)
         time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
         pause *= 2
     if in_doubt:
         raise _outcome_unknown()
-    raise Unavailable("The database can't be reached. Nothing was moved.", retry_after=2)
+    raise Unavailable("The books can't be written to just now. Nothing was moved.", retry_after=2)
+
+
+def _is_tried_again(error: Exception, *, in_doubt: bool) -> bool:
+    """In one piece. What a lock holds up is split instead, unless it may have been posted."""
+    return _is_collision(error) and (in_doubt or not _is_held_up(error))
 
 
 def _outcome_unknown() -> OutcomeUnknown:
@@ -125,5 +153,10 @@ def _is_collision(error: Exception) -> bool:
     finds taken and replays)."""
     if isinstance(error, (ConcurrentUpdate, IntegrityError)):
         return True
-    locked = isinstance(error, OperationalError) and "locked" in str(error)
-    return locked or _number(error) in _COLLISIONS
+    return _is_held_up(error) or _number(error) in _COLLISIONS
+
+
+def _is_held_up(error: Exception) -> bool:
+    """A lock was not granted, after all the time that the database lets one wait."""
+    locked = isinstance(error, OperationalError) and "locked" in str(error)  # SQLite
+    return locked or _number(error) == _LOCK_WAIT_TIMEOUT

@@ -23,7 +23,7 @@ from transactions.instructions import Order, Outcome, Unit, UnitOutcome
 
 logger = logging.getLogger(__name__)
 
-GRACE_SECONDS = 60.0  # for a batch that was taken: retries and lock timeouts are bounded well below
+GRACE_SECONDS = 60.0  # for a batch that was taken, more than `transactions.batches` ever takes
 
 
 def submit(unit: Unit) -> UnitOutcome:

@@ -2,6 +2,9 @@
 
 import logging
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -12,10 +15,12 @@ from django.db.utils import OperationalError
 
 from balances.enums import House
 from balances.models import Balance
+from ledgerlink.errors import Unavailable
 from tests.books import (
     amount_of,
     assert_books_are_sound,
     balance_of,
+    deposit,
     fund,
     idempotency,
     make_user,
@@ -23,7 +28,9 @@ from tests.books import (
     transfer,
 )
 from tests.concurrency import PATIENCE, eventually, in_background
-from transactions import errors
+from transactions import batches, errors
+from transactions.batches import post_units
+from transactions.instructions import Unit, UnitOutcome
 from transactions.models import Transaction
 from transactions.signals import transactions_posted
 from users.models import User
@@ -78,6 +85,66 @@ def test_lock_that_is_not_granted_in_time_is_asked_for_again(
     connection.close()
     assert (amount_of(alice), amount_of(bob)) == (900, 100)
     assert Transaction.objects.count() == 2
+
+
+@contextmanager
+def kept_locked(owner: User | House) -> Iterator[None]:
+    """Another transaction has the balance inside; we are granted no lock within a second."""
+    locked, let_go = threading.Event(), threading.Event()
+
+    def hold_the_lock() -> None:
+        with atomic():
+            Balance.objects.select_for_update().get(pk=balance_of(owner).pk)
+            locked.set()
+            assert let_go.wait(PATIENCE)
+
+    mysql = connection.vendor == "mysql"
+    with in_background() as start:
+        holder = start(hold_the_lock)
+        assert locked.wait(PATIENCE)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SET SESSION innodb_lock_wait_timeout = 1" if mysql else "PRAGMA busy_timeout = 999"
+            )
+        try:
+            yield
+        finally:
+            connection.close()
+            let_go.set()
+            holder.result()
+
+
+def test_batch_that_a_lock_holds_up_is_given_up_in_time(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fund(alice, "10.00")
+    monkeypatch.setattr(batches, "PATIENCE", 1.5)
+    with kept_locked(House.EXTERNAL):
+        begun = time.monotonic()
+        results = post_units([Unit([deposit(alice, "1.00")]) for _ in range(50)])
+        assert time.monotonic() - begun < 4  # seconds: each part for itself would take a minute
+    assert {type(result) for result in results} == {Unavailable}
+    assert amount_of(alice) == 1_000
+    assert post_one(deposit(alice, "1.00")).error is None
+
+
+def test_what_does_not_need_a_lock_that_is_kept_is_posted(
+    alice: User, bob: User, charlie: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite has one lock for all")
+    for user in (alice, bob, charlie):
+        fund(user, "10.00")
+    make_table_large()
+    monkeypatch.setattr(batches, "PATIENCE", 2.5)
+    asked = [transfer(alice, bob, "1.00") for _ in range(3)]
+    asked.insert(1, transfer(alice, charlie, "1.00"))
+    with kept_locked(charlie):
+        results = post_units([Unit([one]) for one in asked])
+    fine, late = UnitOutcome, Unavailable
+    assert [type(result) for result in results] == [fine, late, fine, fine]
+    assert [amount_of(user) for user in (alice, bob, charlie)] == [700, 1_300, 1_000]
+    assert_books_are_sound()
 
 
 def test_locks_of_a_client_that_falls_silent_are_let_go(
