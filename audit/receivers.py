@@ -17,7 +17,13 @@ from transactions.models import TransactionLimit
 from transactions.signals import limit_changed, statuses_changed, transactions_posted
 from users.actors import NAME_MAX_LENGTH, Actor
 from users.models import ApiKey, User
-from users.signals import api_key_changed, login_failed, user_changed, users_created
+from users.signals import (
+    api_key_changed,
+    login_failed,
+    login_locked,
+    user_changed,
+    users_created,
+)
 
 _COLUMNS = (
     "actor_id",
@@ -139,6 +145,12 @@ def record_user_changed(
 def record_login_failed(identifier: str, actor: Actor, **_kwargs: Any) -> None:
     details = {"identifier": identifier[:254]}
     _write([_row(actor, "user.login_failed", ("user", ""), details, timezone.now())])
+
+
+@receiver(login_locked, dispatch_uid="audit.record_login_locked")
+def record_login_locked(identifier: str, where: str, actor: Actor, **_kwargs: Any) -> None:
+    details = {"identifier": identifier[:254], "where": where}
+    _write([_row(actor, "user.login_locked", ("user", ""), details, timezone.now())])
 
 
 @receiver(api_key_changed, dispatch_uid="audit.record_api_key_changed")

@@ -116,11 +116,12 @@ def refuse_excess(usage: Usage | None) -> None:
 
 def address_of(request: HttpRequest) -> str:
     """The address that a request is counted by; of IPv6 the network."""
-    return _network(client_address(request))
+    return network_of(client_address(request))
 
 
 @lru_cache(maxsize=4096)
-def _network(text: str | None) -> str:
+def network_of(text: str | None) -> str:
+    """What an address counts as: of IPv6 its network."""
     if text is None:
         return "unknown"
     address = ip_address(text)

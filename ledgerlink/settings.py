@@ -187,6 +187,9 @@ else:
 
 AUTH_USER_MODEL = "users.User"
 AUTHENTICATION_BACKENDS = ["users.backends.UsernameOrEmailBackend"]
+# Failures in a row after which a name is locked. PCI DSS 4, 8.3.4: at most 10, at least 30 minutes.
+LOGIN_LOCKOUT_FAILURES = number("LOGIN_LOCKOUT_FAILURES", 10)
+LOGIN_LOCKOUT_MINUTES = number("LOGIN_LOCKOUT_MINUTES", 30)
 IDENTITY_CACHE_SECONDS = 5
 # Argon2id at OWASP's minimum (19 MiB, 2 passes): Django's own setting takes 100 MiB a login.
 PASSWORD_HASHERS = ["users.hashers.Argon2Hasher"]

@@ -23,7 +23,7 @@ from transactions.models import IdempotencyKey, Reconciliation, Transaction, Tra
 from transactions.reconciliation import keep, reconcile
 from users.actors import Actor
 from users.api_keys import create_api_key
-from users.models import ApiKey, User
+from users.models import ApiKey, LoginTally, User
 from users.roles import Role
 
 PEOPLE = ("anonymous", "user", "auditor", "finance", "admin", "superuser")
@@ -55,6 +55,8 @@ USERS: Pages = BOOKS | {
     ("POST", "<>/change/"):       (OUT,  OUT,  NO,   NO,   OK,   OK),
     ("GET", "<>/password/"):      (OUT,  OUT,  NO,   NO,   OK,   OK),
     ("POST", "<>/password/"):     (OUT,  OUT,  NO,   NO,   OK,   OK),
+    ("GET", "<>/unlock/"):        (OUT,  OUT,  NO,   NO,   OK,   OK),
+    ("POST", "<>/unlock/"):       (OUT,  OUT,  NO,   NO,   OK,   OK),
 }  # fmt: skip
 KEYS: Pages = {
     ("GET", ""):                  (OUT,  OUT,  NO,   NO,   OK,   OK),
@@ -85,6 +87,8 @@ MODELS: dict[type[Model], Pages] = {
     Reconciliation: BOOKS,
     AuditLog: BOOKS,
 }
+# What nobody sees there.
+UNSEEN: set[type[Model]] = {LoginTally}
 # What belongs to no model.
 SITE: Pages = {
     ("GET", ""):                       (OUT,  OUT,  OK,   OK,   OK,   OK),

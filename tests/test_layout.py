@@ -38,6 +38,7 @@ APPEND_ONLY = {
 MUTABLE = {
     "users.User": set(),
     "users.ApiKey": set(),
+    "users.LoginTally": set(),
     "balances.Balance": {"balance_never_deleted", "balance_version_grows", "balance_keeps_owner"},
     "transactions.Transaction": {"transaction_never_deleted", "transaction_final"},
     "transactions.IdempotencyKey": set(),

@@ -9,13 +9,14 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model, Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from ledgerlink.admin import SearchedAdmin, badge, link, number_of, shown_time
+from ledgerlink.admin import badge, link, number_of, shown_time
 from ledgerlink.errors import LedgerError
 from users import accounts
 from users.actors import Actor
 from users.admin_api_keys import ApiKeyAdmin
 from users.admin_forms import PasswordForm, UserAddForm, UserChangeForm
 from users.admin_sessions import password_change_recorded
+from users.admin_user_sign_in import SignInAdmin
 from users.models import User
 from users.roles import Role
 
@@ -34,7 +35,7 @@ ROLE_COLOURS = {
 
 
 @admin.register(User)
-class UserAdmin(SearchedAdmin, Base):
+class UserAdmin(SignInAdmin, Base):
     """Added and changed by role admin, read by the other staff, deleted by nobody here."""
 
     list_display = ("username", "email", "role_shown", "active", "created")
@@ -44,9 +45,18 @@ class UserAdmin(SearchedAdmin, Base):
     ordering = ("id",)
     actions = None
     filter_horizontal = ()
-    readonly_fields = ("id", "password_shown", "created", "changed", "deleted", "signed_in")
+    readonly_fields = (
+        "id",
+        "password_shown",
+        "locked",
+        "created",
+        "changed",
+        "deleted",
+        "signed_in",
+    )
     fieldsets = (
-        (None, {"fields": ("username", "email", "role", "is_active", "password_shown")}),
+        (None, {"fields": ("username", "email", "role", "is_active")}),
+        ("Signing in", {"fields": ("password_shown", "locked")}),
         ("Record", {"fields": ("id", "created", "changed", "signed_in", "deleted")}),
     )
     add_fieldsets = ((None, {"fields": ("username", "email", "role", "password1", "password2")}),)
@@ -97,13 +107,12 @@ class UserAdmin(SearchedAdmin, Base):
         return super().has_change_permission(request, obj)
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Who may only read is not shown the way to a new password."""
+        """Who may only read is not shown how the user signs in."""
         if obj is None:
             return self.add_fieldsets
         if self.has_change_permission(request, obj):
             return self.fieldsets
-        readable = ("username", "email", "role", "is_active")
-        return ((None, {"fields": readable}), *self.fieldsets[1:])
+        return tuple(part for part in self.fieldsets if part[0] != "Signing in")
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

@@ -18,7 +18,7 @@ from ledgerlink.admin import ReadOnlyAdmin, badge, link, shown_time
 from ledgerlink.errors import LedgerError
 from users import api_keys
 from users.actors import Actor
-from users.admin_forms import ApiKeyAddForm, RevocationForm, RotationForm
+from users.admin_forms import ApiKeyAddForm, ConfirmationForm, RotationForm
 from users.api_keys import NewApiKey
 from users.models import ApiKey, User
 
@@ -132,7 +132,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
 
     def revoke_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         _require(request, DELETE)
-        form = RevocationForm(request.POST or None)
+        form = ConfirmationForm(request.POST or None)
 
         def revoke() -> ApiKey:
             return api_keys.revoke_api_key(key_id=pk, by=_actor(request))
@@ -161,7 +161,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
             if done is not None:
                 return self._done(request, done)
         context = {"form": form, "explanation": explanation, "button": TITLES[what]}
-        return self._page(request, "admin/api_key_form.html", title, **context)
+        return self._page(request, "admin/short_form.html", title, **context)
 
     def _done(self, request: HttpRequest, done: Done) -> HttpResponse:
         if isinstance(done, ApiKey):

@@ -13,6 +13,7 @@ from django.utils import timezone
 from ledgerlink.login_form import LimitedLoginForm
 from users.actors import Actor
 from users.api_keys import DEFAULT_OVERLAP, MAX_OVERLAP
+from users.errors import LoginLocked
 from users.models import API_KEY_NAME_MAX_LENGTH, User
 from users.queries import existing_users
 from users.roles import Scope
@@ -45,6 +46,12 @@ class LoginForm(LimitedLoginForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["username"].label = "Username or e-mail"
+
+    def clean(self) -> dict[str, Any]:
+        try:
+            return super().clean()
+        except LoginLocked as error:
+            raise ValidationError(f"{error.title}. {error.detail}", code=error.code) from error
 
     def get_invalid_login_error(self) -> ValidationError:
         identifier = self.cleaned_data.get("username", "")
@@ -160,7 +167,7 @@ class RotationForm(forms.Form):
     )
 
 
-class RevocationForm(forms.Form):
+class ConfirmationForm(forms.Form):
     """Nothing to fill in: a request to think twice."""
 
     confirmed = forms.BooleanField(widget=forms.HiddenInput, initial=True)

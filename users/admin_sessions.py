@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 
 from users.actors import Actor
 from users.admin_forms import LoginForm
+from users.lockouts import lift
 from users.models import User
 from users.signals import user_changed
 from users.tokens import end_sessions
@@ -36,13 +37,15 @@ def _send(user: User, action: str) -> None:
 @contextmanager
 def password_change_recorded(user_id: int, *, by: User) -> Iterator[None]:
     """When Django's form inside has changed the password of the user, every refresh token of
-    theirs ends and the audit trail tells, in the same database transaction."""
+    theirs ends, a lock after failed sign-ins is lifted, and the audit trail tells, in the same
+    database transaction."""
     with atomic():
         before = User.objects.select_for_update().filter(pk=user_id).first()
         yield
         user = User.objects.filter(pk=user_id).first()
         if user is not None and before is not None and user.password != before.password:
             end_sessions(user)
+            lift(user, by=Actor.of(by))
             user_changed.send(
                 sender=None,
                 user=user,

@@ -1,6 +1,6 @@
 """Refusals about users."""
 
-from ledgerlink.errors import LedgerError
+from ledgerlink.errors import LedgerError, TryAgainLater
 
 
 class UserHasMoney(LedgerError):
@@ -19,6 +19,12 @@ class InvalidCredentials(LedgerError):
     code = "invalid_credentials"
     title = "The name or the password is wrong"
     status = 401
+
+
+class LoginLocked(TryAgainLater):
+    code = "login_locked"
+    title = "Too many sign-ins under this name have failed"
+    status = 429
 
 
 class InvalidRefreshToken(LedgerError):

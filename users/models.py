@@ -189,3 +189,26 @@ class ApiKey(models.Model):
         return self.revoked_at is not None or (
             self.expires_at is not None and self.expires_at <= at
         )
+
+
+class LoginTally(models.Model):
+    """How often in a row signing in under one name has failed: at one address that the name has
+    signed in from before, or, with an empty `address`, at all others together.
+
+    The name is kept as a keyed hash, since now and then somebody types a password in its place.
+    """
+
+    name_hash = models.CharField(max_length=64)  # hex
+    address = models.CharField(max_length=64, blank=True)  # of IPv6 the network
+    failures = models.PositiveIntegerField(default=0)
+    failed_at = models.DateTimeField(null=True)
+    signed_in_at = models.DateTimeField(null=True)  # up to a day early
+    changed_at = models.DateTimeField(auto_now=True, db_index=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["name_hash", "address"], name="login_tally_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.failures} at {self.address or 'other addresses'}"

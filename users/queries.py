@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from users.models import User
 
@@ -16,6 +16,15 @@ def key_of(text: str) -> str:
     """
     key = text.strip().lower()
     return key if key.isascii() and key.isprintable() else ""
+
+
+def user_named(identifier: str) -> User | None:
+    """The user who is not deleted and has this username or e-mail, in whatever case.
+
+    A username can't hold "@", so at most one can match.
+    """
+    key = key_of(identifier)
+    return User.objects.filter(Q(username_key=key) | Q(email_key=key)).first()
 
 
 def existing_users(filters: Mapping[str, Any]) -> QuerySet[User]:

@@ -306,7 +306,7 @@ describe(
         body=LoginBody,
         headers=[_NO_STORE],
         answers=json_answer(SESSION, "Signed in.", A_SESSION),
-        refused=[errors.InvalidCredentials],
+        refused=[errors.InvalidCredentials, errors.LoginLocked],
         examples=[
             request_example("By name", {"username": "alice", "password": PASSWORD}),
             request_example("By e-mail", {"email": "alice@example.com", "password": PASSWORD}),

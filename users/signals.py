@@ -6,7 +6,7 @@ from django.dispatch import Signal
 users_created = Signal()
 
 # user: User, actor: Actor, action: str ("updated", "deleted", "password_changed",
-# "logged_in", "logged_out"), changes: {field: [before, after]} without secrets
+# "logged_in", "logged_out", "unlocked"), changes: {field: [before, after]} without secrets
 user_changed = Signal()
 
 # user: User, whose row is locked, actor: Actor, at: datetime. Sent before a user is deleted: a
@@ -15,6 +15,10 @@ user_deleting = Signal()
 
 # identifier: str (what was typed, at most 254 characters), actor: Actor
 login_failed = Signal()
+
+# identifier: str, as above, of a name that too many sign-ins have failed under; where: str, for
+# people, the address or addresses that it is locked for; actor: Actor
+login_locked = Signal()
 
 # key: ApiKey, actor: Actor, action: str ("created", "rotated", "revoked"), details: dict of what
 # the trail keeps beside the key's name, prefix and user

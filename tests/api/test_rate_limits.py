@@ -57,6 +57,7 @@ def shipped_limits(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Itera
     settings.RATELIMITS = rates_by_limit()
     settings.RATELIMIT_ENABLE = True
     settings.SELF_SERVICE_FUNDING = True
+    settings.LOGIN_LOCKOUT_FAILURES = 1_000  # another matter
     _forget_counts(settings)
     yield
     _forget_counts(settings)
