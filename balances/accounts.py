@@ -15,6 +15,7 @@ from django.db.models import Q
 from django.db.models.constants import OnConflict
 from django.utils import timezone
 
+from balances.decimals import require_kept_decimals
 from balances.enums import AccountKey, BalanceStatus, House, Owner
 from balances.freezes import status_at
 from balances.models import Balance
@@ -173,7 +174,7 @@ def lock_accounts(keys: set[AccountKey]) -> dict[AccountKey, Account]:
     """Lock the balances of `keys`, in primary key order so that no two callers can deadlock,
     opening those that do not exist yet.
 
-    A key whose user is unknown or deleted is left out of the answer.
+    A key whose user is unknown or deleted is left out of the answer. Raises CurrencyRedefined.
     """
     ids = _find(keys)
     missing = {key for key in keys if key not in ids}
@@ -183,7 +184,8 @@ def lock_accounts(keys: set[AccountKey]) -> dict[AccountKey, Account]:
     locked = (
         Balance.objects.select_for_update().filter(pk__in=ids.values()).order_by("pk")
     ).values_list(*_COLUMNS)
-    accounts = (Account(*row) for row in locked)
+    accounts = [Account(*row) for row in locked]
+    require_kept_decimals({account.currency for account in accounts})
     return {(account.owner, account.currency): account for account in accounts}
 
 

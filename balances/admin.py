@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from balances.enums import BalanceStatus, House
-from balances.models import Balance, BalanceHistory
+from balances.models import Balance, BalanceHistory, Currency
 from balances.money import grouped
 from balances.queries import with_status
 from ledgerlink.admin import (
@@ -30,15 +30,14 @@ STATUS_COLOURS = {
 
 
 class CurrencyFilter(ChoiceFilter):
-    """The currencies in use: money of each came in through a house account."""
+    """The currencies in use."""
 
     title = "currency"
     parameter_name = "currency"
     field = "currency"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        houses = Balance.objects.filter(house__isnull=False).order_by("currency")
-        codes = houses.values_list("currency", flat=True).distinct()
+        codes = Currency.objects.order_by("code").values_list("code", flat=True)
         return [(code, code) for code in codes]
 
 
@@ -241,3 +240,10 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
         return link(
             str(entry.transaction_id), "transactions_transaction_change", entry.transaction_id
         )
+
+
+@admin.register(Currency)
+class CurrencyAdmin(ReadOnlyAdmin):
+    list_display = ("code", "exponent")
+    ordering = ("code",)
+    fieldsets = ((None, {"fields": ("code", "exponent")}),)

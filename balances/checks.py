@@ -9,7 +9,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
 from balances.currencies import ISO_4217, currencies, parse_extra_currencies
-from balances.models import Balance
+from balances.decimals import contradictions
+from balances.models import Balance, Currency
+from ledgerlink.checks import BOOKS
 
 
 @checks.register("ledgerlink")
@@ -44,4 +46,21 @@ def check_currencies_in_use(
             id="balances.E003",
         )
         for currency in sorted(used - currencies().keys())
+    ]
+
+
+@checks.register(checks.Tags.database, BOOKS)
+def check_decimals(
+    databases: Sequence[str] | None = None, **_kwargs: Any
+) -> list[checks.CheckMessage]:
+    """Other decimals would change what every balance in the currency is worth."""
+    if not databases or Currency._meta.db_table not in connection.introspection.table_names():
+        return []
+    return [
+        checks.Error(
+            f"{code} has {kept} decimals in the books and {configured} in the settings.",
+            hint=f"Put {code}:{kept} back into EXTRA_CURRENCIES.",
+            id="balances.E004",
+        )
+        for code, kept, configured in contradictions()
     ]

@@ -1,6 +1,6 @@
 """Why a reading of the books is refused."""
 
-from ledgerlink.errors import InvalidInput, LedgerError
+from ledgerlink.errors import InvalidInput, LedgerError, TryAgainLater
 
 
 class AtInFuture(InvalidInput):
@@ -16,3 +16,11 @@ class InvalidPeriod(InvalidInput):
 class StatementTooLong(LedgerError):
     code = "statement_too_long"
     title = "The statement has too many entries"
+
+
+class CurrencyRedefined(TryAgainLater):
+    """Not Unavailable: what is asked for in other currencies goes on."""
+
+    code = "currency_redefined"
+    title = "The settings contradict the books about the decimals of the currency"
+    status = 503

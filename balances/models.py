@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from balances.currencies import MAX_EXPONENT
 from balances.enums import BalanceStatus, House, Owner
 from balances.freezes import FROZEN, status_at
 
@@ -108,6 +109,27 @@ class Balance(models.Model):
 
     def status_at(self, at: datetime) -> BalanceStatus:
         return status_at(self.status, self.frozen_until, at)
+
+
+class Currency(models.Model):
+    """How many decimals the amounts of a currency have in the books. Append-only (triggers): kept
+    with the first balance (`balances.decimals`), for ISO 4217 and EXTRA_CURRENCIES may change."""
+
+    code = models.CharField(max_length=CURRENCY_MAX_LENGTH)
+    exponent = models.SmallIntegerField("decimals")
+
+    class Meta:
+        verbose_name_plural = "currencies"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["code"], name="currency_once"),
+            models.CheckConstraint(
+                condition=Q(exponent__gte=0, exponent__lte=MAX_EXPONENT),
+                name="currency_exponent_in_range",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
 
 
 class BalanceHistory(models.Model):

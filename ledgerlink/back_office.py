@@ -104,6 +104,12 @@ BACK_OFFICE: dict[str, object] = {
                         "transactions.reconciliation",
                         "Each time the books were proved: when, by whom, and what was found.",
                     ),
+                    _page(
+                        "Currencies",
+                        "paid",
+                        "balances.currency",
+                        "What the books are kept in, and with how many decimals, for good.",
+                    ),
                 ],
             },
         ],

@@ -1,18 +1,22 @@
 """System checks: bad combinations of settings, refused by name and with a hint."""
 
 import ipaddress
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from ledgerlink.environment import number
 
 APP_ENVS = ("development", "test", "production")
+BOOKS = "books"  # the tag of checks that compare the settings with what the database holds
+
+logger = logging.getLogger(__name__)
 
 
 @checks.register("ledgerlink")
@@ -162,8 +166,22 @@ def check_database(
 def refuse_bad_settings() -> None:
     """Raise ImproperlyConfigured when a check of ours fails: a server started by gunicorn runs no
     checks by itself."""
-    errors: Sequence[checks.CheckMessage] = [
-        found for found in checks.run_checks(tags=["ledgerlink"]) if found.is_serious()
-    ]
+    errors = _serious(checks.run_checks(tags=["ledgerlink"]))
+    if not errors:
+        try:
+            errors = contradictions_of_the_books()
+        except DatabaseError as error:
+            logger.warning("the books were not compared with the settings: %s", error)
+        finally:
+            connection.close()  # no process that is forked may inherit it
     if errors:
         raise ImproperlyConfigured("\n".join(str(error) for error in errors))
+
+
+def contradictions_of_the_books() -> list[checks.CheckMessage]:
+    """What the settings say that can't be, by what the database holds."""
+    return _serious(checks.run_checks(tags=[BOOKS], databases=["default"]))
+
+
+def _serious(found: Iterable[checks.CheckMessage]) -> list[checks.CheckMessage]:
+    return [message for message in found if message.is_serious()]

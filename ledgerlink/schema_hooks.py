@@ -159,8 +159,9 @@ def _tidy(schema: Json) -> None:
 def _health() -> Json:
     """Answered before authentication and limits, by plain views."""
     ok = record("The process answers.", status={"const": "ok"})
-    word = {"type": "string", "enum": ["ok", "unavailable", "pending"]}
-    checks = record("What was looked at.", database=word, migrations=word, cache=word)
+    word = {"type": "string", "enum": ["ok", "unavailable", "pending", "contradicted"]}
+    names = ("database", "migrations", "settings", "cache")
+    checks = record("What was looked at.", **dict.fromkeys(names, word))
     ready = record(
         "Degraded: it serves, but without its cache.",
         status={"type": "string", "enum": ["ok", "degraded", "unavailable"]},
@@ -171,7 +172,7 @@ def _health() -> Json:
         "/api/v1/health/ready": {
             "get": _probe(
                 "ready",
-                "Readiness: the database, its migrations, the cache",
+                "Readiness: the database, its migrations, the settings, the cache",
                 {"200": ("It can serve.", ready), "503": ("It can't serve now.", ready)},
             )
         },

@@ -16,7 +16,7 @@ from django.urls import URLPattern, URLResolver, reverse
 from django.utils import timezone
 
 from audit.models import AuditLog
-from balances.models import Balance, BalanceHistory
+from balances.models import Balance, BalanceHistory, Currency
 from tests.books import fund, idempotency, make_user, post_one, transfer
 from transactions.limits import set_limit
 from transactions.models import IdempotencyKey, Reconciliation, Transaction, TransactionLimit
@@ -81,6 +81,7 @@ MODELS: dict[type[Model], Pages] = {
     ApiKey: KEYS,
     Balance: BOOKS,
     BalanceHistory: BOOKS,
+    Currency: BOOKS,
     Transaction: BOOKS,
     IdempotencyKey: BOOKS,
     TransactionLimit: BOOKS,

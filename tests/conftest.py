@@ -13,6 +13,7 @@ from django.test import TransactionTestCase
 from pytest_django import Settings
 
 from balances.cache import balance_cache
+from balances.decimals import forget_proved
 from tests import triggers
 from tests.books import make_user
 from transactions.processor import Processor, processor
@@ -60,6 +61,7 @@ def nothing_remembered(settings: Settings) -> None:
     settings.RATELIMIT_ENABLE = False  # all requests of a test come from one address
     cache.clear()
     balance_cache().clear()
+    forget_proved()
     forget_all()
 
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from audit.models import AuditLog
-from balances.models import Balance, BalanceHistory
+from balances.models import Balance, BalanceHistory, Currency
 from ledgerlink.admin import CappedPaginator
 from tests.back_office import MODELS, address, limit, one_of_each, sign_in
 from tests.books import balance_of, fund, idempotency, make_user, post_one, transfer
@@ -130,6 +130,7 @@ def test_list_of_fifty_rows_costs_as_many_queries_as_one_of_five(
         for number in range(start, end):
             other = make_user(f"user-{number}")
             limit(other)
+            Currency.objects.create(code=f"X{number}", exponent=2)
             post_one(transfer(alice, other, "1.00", idempotency=idempotency(f"key-{number}")))
             create_api_key(user_id=other.pk, name="shop", scopes=["read"], by=Actor.of(alice))
             keep([], started_at=timezone.now(), took=timedelta(0))

@@ -33,6 +33,7 @@ APPEND_ONLY = {
         "reconciliation_never_changed",
         "reconciliation_never_deleted",
     },
+    "balances.Currency": {"currency_never_changed", "currency_never_deleted"},
     "audit.AuditLog": {"audit_never_changed", "audit_never_deleted"},
 }
 MUTABLE = {

@@ -7,6 +7,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction, OpenApiParameter
 from rest_framework.serializers import ListField
 
+from balances.errors import CurrencyRedefined
 from balances.schema import A_BALANCE, AMOUNT, BALANCE, CURRENCY
 from ledgerlink.errors import LedgerError
 from ledgerlink.schema import (
@@ -220,6 +221,7 @@ _POSTING: _Refused = [
     errors.QueueFull,
     errors.PostingTimedOut,
     errors.OutcomeUnknown,
+    CurrencyRedefined,
 ]
 _MOVING: _Refused = [
     "permission_denied",

@@ -59,6 +59,7 @@ _READING = (
     "users.view_user",
     "balances.view_balance",
     "balances.view_balancehistory",
+    "balances.view_currency",
     "transactions.view_transaction",
     "transactions.view_transactionlimit",
     "transactions.view_reconciliation",

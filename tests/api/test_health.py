@@ -18,7 +18,7 @@ def test_live_answers_without_a_token_and_without_the_database(prefix: str) -> N
 def test_ready_says_what_it_checked(prefix: str, anonymous: Api) -> None:
     response = anonymous.get(f"{prefix}/health/ready")
     assert response.status_code == 200
-    checks = {"database": "ok", "migrations": "ok", "cache": "ok"}
+    checks = {"database": "ok", "migrations": "ok", "settings": "ok", "cache": "ok"}
     assert body_of(response) == {"status": "ok", "checks": checks}
 
 
@@ -29,7 +29,7 @@ def test_ready_while_a_migration_is_missing_is_unavailable(
         cursor.execute("DELETE FROM django_migrations WHERE app = 'audit'")
     response = anonymous.get(f"{prefix}/health/ready")
     assert (response.status_code, response["Retry-After"]) == (503, "2")
-    checks = {"database": "ok", "migrations": "pending", "cache": "ok"}
+    checks = {"database": "ok", "migrations": "pending", "settings": "ok", "cache": "ok"}
     assert body_of(response) == {"status": "unavailable", "checks": checks}
 
 
@@ -37,7 +37,7 @@ def test_ready_without_a_cache_is_degraded(prefix: str, settings: Any, anonymous
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
     response = anonymous.get(f"{prefix}/health/ready")
     assert response.status_code == 200
-    checks = {"database": "ok", "migrations": "ok", "cache": "unavailable"}
+    checks = {"database": "ok", "migrations": "ok", "settings": "ok", "cache": "unavailable"}
     assert body_of(response) == {"status": "degraded", "checks": checks}
 
 

@@ -9,7 +9,7 @@ from django.db.models import F, ProtectedError
 from django.utils import timezone
 
 from balances.enums import House
-from balances.models import Balance, BalanceHistory
+from balances.models import Balance, BalanceHistory, Currency
 from tests.books import balance_of, fund, transfer
 from tests.books import post_one as post
 from tests.refusals import constraint_names, delete_row, refused_by, trigger_names
@@ -33,6 +33,10 @@ BAD_ENTRIES: dict[str, dict[str, Any]] = {
     "entry_adds_up": {"amount_after": 999},
     "entry_moves_something": {"delta": 0, "amount_after": 10_000},
     "entry_version_from_one": {"version": 0},
+}
+BAD_CURRENCIES: dict[str, dict[str, Any]] = {
+    "currency_exponent_in_range": {"exponent": 9},
+    "currency_once": {"code": "USD"},
 }
 UNIQUE = {
     "balance_one_per_user_currency",
@@ -63,7 +67,7 @@ def new_entry(owner: User, **fields: Any) -> None:
 
 
 def test_constraints_are_all_broken_here() -> None:
-    assert {*BAD_BALANCES, *BAD_ENTRIES, *UNIQUE} == constraint_names("balances")
+    assert {*BAD_BALANCES, *BAD_ENTRIES, *BAD_CURRENCIES, *UNIQUE} == constraint_names("balances")
 
 
 @pytest.mark.parametrize("name", BAD_BALANCES)
@@ -109,6 +113,13 @@ def test_entry_that_breaks_a_rule_is_refused(name: str, alice: User) -> None:
     fund(alice, "100.00")
     with refused_by(name):
         new_entry(alice, **BAD_ENTRIES[name])
+
+
+@pytest.mark.parametrize("name", BAD_CURRENCIES)
+def test_currency_that_breaks_a_rule_is_refused(name: str) -> None:
+    Currency.objects.create(code="USD", exponent=2)
+    with refused_by(name):
+        Currency.objects.create(**{"code": "EUR", "exponent": 2, **BAD_CURRENCIES[name]})
 
 
 def test_entry_with_a_version_that_is_taken_is_refused(alice: User, bob: User) -> None:
@@ -167,6 +178,14 @@ def delete_entry(balance: Balance) -> None:
     delete_row(BalanceHistory.objects.get(balance=balance))
 
 
+def change_decimals(_balance: Balance) -> None:
+    Currency.objects.update(exponent=3)
+
+
+def delete_currency(_balance: Balance) -> None:
+    delete_row(Currency.objects.get())
+
+
 FORBIDDEN: list[tuple[str, Callable[[Balance], None]]] = [
     ("balance_never_deleted", delete_balance),
     ("balance_version_grows", keep_version),
@@ -176,6 +195,8 @@ FORBIDDEN: list[tuple[str, Callable[[Balance], None]]] = [
     ("balance_keeps_owner", change_case_of_currency),
     ("balance_keeps_owner", change_owner),
     ("balance_keeps_owner", give_to_the_house),
+    ("currency_never_changed", change_decimals),
+    ("currency_never_deleted", delete_currency),
     ("entry_never_changed", change_entry),
     ("entry_never_deleted", delete_entry),
 ]

@@ -73,6 +73,7 @@ def test_development_may_do_what_production_may_not(found: Any) -> None:
     assert found(APP_ENV="development", PRODUCTION=False, **loose) == []
 
 
+@pytest.mark.django_db(transaction=True)
 def test_server_does_not_start_with_bad_settings(settings: Settings) -> None:
     refuse_bad_settings()
     settings.POSTING_MODE = "later"

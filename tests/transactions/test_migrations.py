@@ -24,6 +24,8 @@ TRIGGERS = {
     "balance_keeps_owner",
     "balance_never_deleted",
     "balance_version_grows",
+    "currency_never_changed",
+    "currency_never_deleted",
     "entry_never_changed",
     "entry_never_deleted",
     "reconciliation_never_changed",
