@@ -22,6 +22,7 @@ USER_ACTIONS = (
     "logged_in",
     "logged_out",
     "login_failed",
+    "note_added",
 )
 TRANSACTION_ACTIONS = (*TransactionStatus.values, "captured", "expired")
 KEY_ACTIONS = ("created", "rotated", "revoked")

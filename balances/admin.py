@@ -8,9 +8,11 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from balances import admin_dossier  # noqa: F401 - registers its panels
+from balances.admin_statement import StatementAdmin
 from balances.enums import BalanceStatus, House
 from balances.models import Balance, BalanceHistory, Currency
-from balances.money import grouped
+from balances.money import money
 from balances.queries import with_status
 from ledgerlink.admin import (
     ChoiceFilter,
@@ -83,11 +85,6 @@ def owner_link(balance: Balance) -> str:
     return link(balance.owner_name, "users_user_change", balance.user_id)
 
 
-def money(minor: int, currency: str) -> str:
-    """`123450` USD as `1,234.50 USD`."""
-    return f"{grouped(minor, currency)} {currency}"
-
-
 def balances_matching(term: str) -> Q:
     """Balances by their id, or by the id, name or e-mail of their owner."""
     found = Q(user__username__icontains=term) | Q(user__email__icontains=term)
@@ -96,7 +93,7 @@ def balances_matching(term: str) -> Q:
 
 
 @admin.register(Balance)
-class BalanceAdmin(ReadOnlyAdmin):
+class BalanceAdmin(StatementAdmin):
     list_display = (
         "owner",
         "amount_shown",

@@ -87,3 +87,8 @@ def grouped(minor: int, currency: str) -> str:
     """`-1234567` USD as `-12,345.67`, the way people read it."""
     whole, point, decimals = format_amount(minor, currency).partition(".")
     return f"{'-' if minor < 0 else ''}{abs(int(whole)):,}{point}{decimals}"
+
+
+def money(minor: int, currency: str) -> str:
+    """`123450` USD as `1,234.50 USD`."""
+    return f"{grouped(minor, currency)} {currency}"

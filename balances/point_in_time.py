@@ -73,6 +73,53 @@ SELECT balance_id, version FROM search WHERE step = 0
 """
 
 
+def amounts_over_time(
+    balances: Sequence[Balance], moments: Sequence[datetime]
+) -> dict[int, list[int]]:
+    """What each balance stood at before each of `moments`, in minor units, by its primary key; one
+    query for all."""
+    amounts = {balance.pk: [0] * len(moments) for balance in balances}
+    entries = max((balance.entry_count for balance in balances), default=0)
+    if entries == 0 or not moments:
+        return amounts
+    at = "CAST(%s AS DATETIME(6))" if connection.vendor == "mysql" else "%s"
+    table = " UNION ALL ".join(f"SELECT {n} AS place, {at} AS at" for n in range(len(moments)))
+    marks = ", ".join(["%s"] * len(balances))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _SEARCH_EACH.format(moments=table, marks=marks),
+            [
+                1 << (entries.bit_length() - 1),
+                *(connection.ops.adapt_datetimefield_value(moment) for moment in moments),
+                *amounts,
+            ],
+        )
+        for pk, place, amount in cursor.fetchall():
+            amounts[pk][place] = int(amount)
+    return amounts
+
+
+# As `_SEARCH`, for each pair of a balance and a moment; those before the first entry are left out.
+_SEARCH_EACH = """
+WITH RECURSIVE search (balance_id, place, at, version, step) AS (
+    SELECT b.id, m.place, m.at, CAST(0 AS SIGNED), CAST(%s AS SIGNED)
+    FROM balances_balance b CROSS JOIN ({moments}) m WHERE b.id IN ({marks})
+    UNION ALL
+    SELECT s.balance_id, s.place, s.at,
+        CASE WHEN e.created_at < s.at THEN s.version + s.step ELSE s.version END,
+        s.step >> 1
+    FROM search s
+    LEFT JOIN balances_balancehistory e
+        ON e.balance_id = s.balance_id AND e.version = s.version + s.step
+    WHERE s.step > 0
+)
+SELECT s.balance_id, s.place, e.amount_after
+FROM search s
+JOIN balances_balancehistory e ON e.balance_id = s.balance_id AND e.version = s.version
+WHERE s.step = 0
+"""
+
+
 def amounts_after(versions: dict[int, int]) -> dict[int, int]:
     """The amount that the entry of each version left, by the balance's primary key."""
     wanted = Q()

@@ -15,7 +15,8 @@ from balances.api import BalanceViewSet, CurrentQuery, HistoryQuery
 from balances.currencies import currencies
 from balances.enums import BalanceStatus
 from balances.money import MAX_AMOUNT, MAX_DIGITS
-from balances.statement_api import MAX_ENTRIES, StatementQuery, StatementView
+from balances.statement_api import StatementQuery, StatementView
+from balances.statement_files import MAX_ENTRIES
 from ledgerlink.schema import (
     A_TIME,
     A_TRANSACTION,

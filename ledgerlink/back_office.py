@@ -70,6 +70,12 @@ BACK_OFFICE: dict[str, object] = {
                         "Who has an account, in which role, and whether it is active.",
                     ),
                     _page(
+                        "Notes",
+                        "sticky_note_2",
+                        "users.usernote",
+                        "What staff wrote down about users. Added on a user's page.",
+                    ),
+                    _page(
                         "API keys",
                         "vpn_key",
                         "users.apikey",

@@ -23,7 +23,8 @@ from transactions.models import IdempotencyKey, Reconciliation, Transaction, Tra
 from transactions.reconciliation import keep, reconcile
 from users.actors import Actor
 from users.api_keys import create_api_key
-from users.models import ApiKey, LoginTally, User
+from users.models import ApiKey, LoginTally, User, UserNote
+from users.notes import add_note
 from users.roles import Role
 
 PEOPLE = ("anonymous", "user", "auditor", "finance", "admin", "superuser")
@@ -52,7 +53,10 @@ BOOKS: Pages = {
 USERS: Pages = BOOKS | {
     ("GET", "add/"):              (OUT,  OUT,  NO,   NO,   OK,   OK),
     ("POST", "add/"):             (OUT,  OUT,  NO,   NO,   OK,   OK),
-    ("POST", "<>/change/"):       (OUT,  OUT,  NO,   NO,   OK,   OK),
+    ("GET", "<>/account/"):       (OUT,  OUT,  OK,   OK,   OK,   OK),
+    ("POST", "<>/account/"):      (OUT,  OUT,  NO,   NO,   OK,   OK),
+    ("GET", "<>/notes/"):         (OUT,  OUT,  NO,   ON,   ON,   ON),
+    ("POST", "<>/notes/"):        (OUT,  OUT,  NO,   ON,   ON,   ON),
     ("GET", "<>/password/"):      (OUT,  OUT,  NO,   NO,   OK,   OK),
     ("POST", "<>/password/"):     (OUT,  OUT,  NO,   NO,   OK,   OK),
     ("GET", "<>/unlock/"):        (OUT,  OUT,  NO,   NO,   OK,   OK),
@@ -76,10 +80,15 @@ KEYS: Pages = {
     ("POST", "<>/revoke/"):       (OUT,  OUT,  NO,   NO,   OK,   OK),
     ("POST", "<>/delete/"):       (OUT,  OUT,  NO,   NO,   NO,   NO),
 }  # fmt: skip
+BALANCES: Pages = BOOKS | {
+    ("GET", "statement/"):        (OUT,  OUT,  NONE, NONE, NONE, NONE),  # of whom?
+    ("POST", "statement/"):       (OUT,  OUT,  NONE, NONE, NONE, NONE),
+}  # fmt: skip
 MODELS: dict[type[Model], Pages] = {
     User: USERS,
     ApiKey: KEYS,
-    Balance: BOOKS,
+    UserNote: BOOKS,
+    Balance: BALANCES,
     BalanceHistory: BOOKS,
     Currency: BOOKS,
     Transaction: BOOKS,
@@ -189,6 +198,7 @@ def one_of_each(alice: User, bob: User) -> Transaction:
     made = post_one(transfer(alice, bob, "12.50", reference="INV-7", idempotency=key)).transaction
     assert made is not None
     limit(alice)
+    add_note(user_id=alice.pk, text="Called about a fee.", by=Actor.of(bob))
     keep(reconcile(), started_at=timezone.now(), took=timedelta(seconds=1))
     return made
 

@@ -6,13 +6,15 @@ from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 
-from balances.admin import CurrencyFilter, money
+from balances.admin import CurrencyFilter
 from balances.models import Balance
+from balances.money import money
 from ledgerlink.admin import ReadOnlyAdmin, badge, link, shown_time, uuid_of
 from ledgerlink.dossier import DossierAdmin
+from transactions import admin_customer  # noqa: F401 - registers its panels
+from transactions.admin_colours import STATUS_COLOURS
 from transactions.admin_dossier import RELATED, transaction_dossier
 from transactions.admin_reconciliations import ReconciliationAdmin
-from transactions.enums import TransactionStatus
 from transactions.models import IdempotencyKey, Transaction, TransactionLimit
 
 __all__ = [
@@ -21,13 +23,6 @@ __all__ = [
     "TransactionAdmin",
     "TransactionLimitAdmin",
 ]
-
-STATUS_COLOURS = {
-    str(TransactionStatus.COMPLETED.label): "success",
-    str(TransactionStatus.PENDING.label): "info",
-    str(TransactionStatus.FAILED.label): "danger",
-    str(TransactionStatus.CANCELLED.label): "warning",
-}
 
 
 @admin.register(Transaction)
@@ -64,7 +59,7 @@ class TransactionAdmin(DossierAdmin, ReadOnlyAdmin):
     def kind(self, transaction: Transaction) -> str:
         return transaction.get_type_display()
 
-    @badge("status", STATUS_COLOURS)
+    @badge("status", {str(status.label): colour for status, colour in STATUS_COLOURS.items()})
     def status_shown(self, transaction: Transaction) -> str:
         return transaction.get_status_display()
 

@@ -7,10 +7,11 @@ from typing import Any
 from django.db.models import Count, Sum
 from django.http import HttpRequest
 
-from balances.admin import money
 from balances.models import BalanceHistory
+from balances.money import money
 from ledgerlink.admin import shown_json
 from ledgerlink.dossier import Event, Record, deeds_of, panels_of, trail_of
+from transactions.admin_colours import STATUS_COLOURS
 from transactions.enums import TransactionStatus
 from transactions.errors import refusal_of
 from transactions.models import IdempotencyKey, Transaction
@@ -19,13 +20,6 @@ RELATED = ("source__user", "destination__user", "requested_by", "approved_by", "
 MAX_REVERSALS = 20  # shown; the others are a link away
 MAX_RECORDS = 20
 MAX_KEYS = 5
-
-STATUS_COLOURS = {
-    TransactionStatus.COMPLETED: "success",
-    TransactionStatus.PENDING: "info",
-    TransactionStatus.FAILED: "danger",
-    TransactionStatus.CANCELLED: "warning",
-}
 
 
 def transaction_dossier(request: HttpRequest, transaction: Transaction) -> dict[str, Any]:

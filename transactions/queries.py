@@ -1,10 +1,11 @@
 """Reading transactions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from balances.models import Balance
@@ -98,3 +99,33 @@ def visible_transactions(user_id: int) -> QuerySet[Transaction]:
     """The transactions that a user without special rights may see."""
     own = Q(source__user_id=user_id) | (Q(destination__user_id=user_id) & _SHOWN_TO_RECEIVER)
     return Transaction.objects.filter(own)
+
+
+def newest_of(
+    balance_ids: Sequence[int], limit: int, related: Sequence[str] = ()
+) -> list[Transaction]:
+    """The newest transactions into or out of any of these balances, failed ones too, with what is
+    `related` to them.
+
+    One query reads at most `limit` keys of each index and balance. Joined by OR, MariaDB would sort
+    all that they ever sent; sliced querysets can't be united on SQLite.
+    """
+    if not balance_ids:
+        return []
+    ends = [(column, pk) for column in ("source_id", "destination_id") for pk in balance_ids]
+    parts = (_NEWEST.format(column=column, number=n) for n, (column, _) in enumerate(ends))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"{' UNION '.join(parts)} ORDER BY id DESC LIMIT %s",
+            [*(value for _, pk in ends for value in (pk, limit)), limit],
+        )
+        keys = [UUID(str(key)) for (key,) in cursor.fetchall()]
+    found = Transaction.objects.filter(pk__in=keys).prefetch_related(*related)
+    return list(found.order_by("-pk"))
+
+
+_NEWEST = """
+SELECT * FROM (
+    SELECT id FROM transactions_transaction WHERE {column} = %s ORDER BY id DESC LIMIT %s
+) AS part{number}
+"""

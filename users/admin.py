@@ -14,6 +14,7 @@ from ledgerlink.errors import LedgerError
 from users import accounts
 from users.actors import Actor
 from users.admin_api_keys import ApiKeyAdmin
+from users.admin_dossier import CustomerAdmin, UserNoteAdmin
 from users.admin_forms import PasswordForm, UserAddForm, UserChangeForm
 from users.admin_sessions import password_change_recorded
 from users.admin_user_sign_in import SignInAdmin
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 else:
     Base = DjangoUserAdmin
 
-__all__ = ["ApiKeyAdmin", "UserAdmin"]
+__all__ = ["ApiKeyAdmin", "UserAdmin", "UserNoteAdmin"]
 
 ROLE_COLOURS = {
     str(Role.ADMIN.label): "danger",
@@ -35,7 +36,7 @@ ROLE_COLOURS = {
 
 
 @admin.register(User)
-class UserAdmin(SignInAdmin, Base):
+class UserAdmin(CustomerAdmin, SignInAdmin, Base):
     """Added and changed by role admin, read by the other staff, deleted by nobody here."""
 
     list_display = ("username", "email", "role_shown", "active", "created")
@@ -61,6 +62,7 @@ class UserAdmin(SignInAdmin, Base):
     )
     add_fieldsets = ((None, {"fields": ("username", "email", "role", "password1", "password2")}),)
     add_form_template = None
+    change_form_outer_before_template = "admin/dossier/user_tabs.html"
     form = UserChangeForm
     add_form = UserAddForm
     change_password_form = PasswordForm

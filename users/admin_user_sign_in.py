@@ -42,7 +42,7 @@ class SignInAdmin(SearchedAdmin):
         if form.is_valid():
             lift(user, by=Actor.of(_signed_in(request)))
             messages.success(request, f"{user} can sign in again.")
-            return HttpResponseRedirect(reverse("admin:users_user_change", args=[pk]))
+            return HttpResponseRedirect(reverse("admin:users_user_account", args=[pk]))
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,

@@ -20,6 +20,7 @@ from users.signals import users_created
 USERNAME_MAX_LENGTH = 50
 EMAIL_MAX_LENGTH = 254
 API_KEY_NAME_MAX_LENGTH = 64
+NOTE_MAX_LENGTH = 2000
 API_KEY_PREFIX_LENGTH = 11  # ll_ and eight letters and digits
 validate_username = RegexValidator(
     r"\A[A-Za-z0-9][A-Za-z0-9._-]{1,49}\Z",
@@ -212,3 +213,21 @@ class LoginTally(models.Model):
 
     def __str__(self) -> str:
         return f"{self.failures} at {self.address or 'other addresses'}"
+
+
+class UserNote(models.Model):
+    """What a member of staff wrote down about a user. Append-only (triggers)."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="notes")
+    author = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    text = models.CharField(max_length=NOTE_MAX_LENGTH)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "note"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(condition=~Q(text=""), name="note_not_empty"),
+        ]
+
+    def __str__(self) -> str:
+        return f"note {self.pk} about user {self.user_id}"

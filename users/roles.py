@@ -57,6 +57,7 @@ STAFF_ROLES = frozenset({Role.AUDITOR, Role.FINANCE, Role.ADMIN})
 
 _READING = (
     "users.view_user",
+    "users.view_usernote",
     "balances.view_balance",
     "balances.view_balancehistory",
     "balances.view_currency",
@@ -65,12 +66,13 @@ _READING = (
     "transactions.view_reconciliation",
     "audit.view_auditlog",
 )
+_WORKING = (*_READING, "users.add_usernote")
 ADMIN_PERMISSIONS: dict[Role, tuple[str, ...]] = {
     Role.USER: (),
     Role.AUDITOR: _READING,
-    Role.FINANCE: _READING,
+    Role.FINANCE: _WORKING,
     Role.ADMIN: (
-        *_READING,
+        *_WORKING,
         "users.add_user",
         "users.change_user",
         "users.view_apikey",

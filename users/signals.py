@@ -6,7 +6,8 @@ from django.dispatch import Signal
 users_created = Signal()
 
 # user: User, actor: Actor, action: str ("updated", "deleted", "password_changed",
-# "logged_in", "logged_out", "unlocked"), changes: {field: [before, after]} without secrets
+# "logged_in", "logged_out", "unlocked", "note_added"), changes: {field: [before, after]} without
+# secrets
 user_changed = Signal()
 
 # user: User, whose row is locked, actor: Actor, at: datetime. Sent before a user is deleted: a

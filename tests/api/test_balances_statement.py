@@ -231,7 +231,7 @@ def test_all_of_time_is_a_period(rent: str, as_alice: Api) -> None:
 def test_statement_with_too_many_entries_is_for_csv(
     clock: Clock, alice: User, as_alice: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("balances.statement_api.MAX_ENTRIES", 500)
+    monkeypatch.setattr("balances.statement_files.MAX_ENTRIES", 500)
     post_directly([deposit(alice, "1.00") for _ in range(501)])
     clock.set("2026-11-22 20:00")
     for kind in ("json", "pdf"):

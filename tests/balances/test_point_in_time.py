@@ -11,7 +11,12 @@ from uuid_utils.compat import uuid7
 
 from balances.enums import House
 from balances.models import Balance, BalanceHistory
-from balances.point_in_time import PastBalance, balances_at, last_versions_before
+from balances.point_in_time import (
+    PastBalance,
+    amounts_over_time,
+    balances_at,
+    last_versions_before,
+)
 from tests.books import balance_of, fund
 from tests.clock import utc
 from transactions.enums import TransactionStatus, TransactionType
@@ -128,3 +133,23 @@ def test_a_cut_takes_one_query_for_all_balances(alice: User) -> None:
     with CaptureQueriesContext(connection) as queries:
         assert last_versions_before([dollars, yen], minute(10)) == {dollars.pk: 10, yen.pk: 3}
     assert len(queries) == 1
+
+
+def test_amounts_over_time_are_those_at_each_moment(alice: User, bob: User) -> None:
+    random.seed(7)
+    times = sorted(random.uniform(0, 100) for _ in range(60))
+    balances = [
+        append_entries(opened(alice), [minute(n) for n in times[::2]]),
+        append_entries(opened(bob), [minute(n) for n in times[1::9]]),
+        opened(alice, "EUR"),
+    ]
+    moments = [minute(n) for n in (-1, *range(0, 101, 4), times[0], times[-1], 200)]
+    with CaptureQueriesContext(connection) as captured:
+        found = amounts_over_time(balances, moments)
+    expected = {b.pk: [balance_before(b, moment) for moment in moments] for b in balances}
+    assert (found, len(captured)) == (expected, 1)
+
+
+def balance_before(balance: Balance, moment: datetime) -> int:
+    """By walking through all of them."""
+    return BalanceHistory.objects.filter(balance=balance, created_at__lt=moment).count()

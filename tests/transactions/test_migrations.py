@@ -21,6 +21,8 @@ APPS = ("audit", "balances", "transactions", "users")
 TRIGGERS = {
     "audit_never_changed",
     "audit_never_deleted",
+    "note_never_changed",
+    "note_never_deleted",
     "balance_keeps_owner",
     "balance_never_deleted",
     "balance_version_grows",

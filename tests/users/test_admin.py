@@ -25,8 +25,8 @@ def signed_in(user: User) -> Client:
     return client
 
 
-def change_path(user: User) -> str:
-    return reverse("admin:users_user_change", args=[user.pk])
+def account_path(user: User) -> str:
+    return reverse("admin:users_user_account", args=[user.pk])
 
 
 def add_form(**fields: str) -> dict[str, str]:
@@ -64,7 +64,7 @@ def record(by: User, action: str, on: User, **details: Any) -> dict[str, Any]:
 def test_add_makes_a_user_who_can_sign_in_and_keeps_who_did_it(admin: User) -> None:
     response = signed_in(admin).post(ADD, add_form())
     dora = User.objects.get(username="dora")
-    assert response.headers["Location"] == change_path(dora)
+    assert response.headers["Location"] == reverse("admin:users_user_change", args=[dora.pk])
     assert (dora.email, dora.role, dora.is_superuser) == ("dora@example.com", "finance", False)
     assert [group.name for group in dora.groups.all()] == ["finance"]
     assert dora.check_password(NEW_PASSWORD)
@@ -98,7 +98,7 @@ def test_add_takes_the_name_of_a_deleted_user(admin: User, alice: User) -> None:
 
 def test_change_is_saved_and_kept_with_before_and_after(admin: User, alice: User) -> None:
     form = change_form(alice, email="New@Example.com", role="auditor")
-    signed_in(admin).post(change_path(alice), form)
+    signed_in(admin).post(account_path(alice), form)
     alice.refresh_from_db()
     assert (alice.email, alice.role) == ("new@example.com", "auditor")
     assert [group.name for group in alice.groups.all()] == ["auditor"]
@@ -110,7 +110,7 @@ def test_deactivation_ends_the_sessions_of_the_user(admin: User, alice: User) ->
     issue(alice)
     form = change_form(alice)
     del form["is_active"]
-    signed_in(admin).post(change_path(alice), form)
+    signed_in(admin).post(account_path(alice), form)
     alice.refresh_from_db()
     assert not alice.is_active
     assert BlacklistedToken.objects.filter(token__user=alice).count() == 1
@@ -118,7 +118,7 @@ def test_deactivation_ends_the_sessions_of_the_user(admin: User, alice: User) ->
 
 def test_change_ignores_fields_that_are_not_on_the_page(admin: User, alice: User) -> None:
     form = change_form(alice, is_superuser="on", password="x", groups="1", user_permissions="1")
-    signed_in(admin).post(change_path(alice), form)
+    signed_in(admin).post(account_path(alice), form)
     after = User.objects.get(pk=alice.pk)
     assert (after.is_superuser, after.password) == (False, alice.password)
     assert [group.name for group in after.groups.all()] == ["user"]
@@ -128,14 +128,14 @@ def test_change_ignores_fields_that_are_not_on_the_page(admin: User, alice: User
 def test_change_refuses_what_another_has(
     admin: User, alice: User, bob: User, fields: dict[str, str]
 ) -> None:
-    response = signed_in(admin).post(change_path(alice), change_form(alice, **fields))
+    response = signed_in(admin).post(account_path(alice), change_form(alice, **fields))
     assert list(response.context["adminform"].form.errors) == list(fields)
     assert User.objects.get(pk=alice.pk).username_key == "alice"
 
 
 def test_own_role_is_refused_with_the_reason(admin: User) -> None:
     form = change_form(admin, role="user")
-    page = signed_in(admin).post(change_path(admin), form, follow=True)
+    page = signed_in(admin).post(account_path(admin), form, follow=True)
     assert "Ask another administrator to change your role" in page.content.decode()
     assert User.objects.get(pk=admin.pk).role == Role.ADMIN
 
@@ -143,18 +143,18 @@ def test_own_role_is_refused_with_the_reason(admin: User) -> None:
 def test_superuser_is_changed_by_superusers_only(admin: User) -> None:
     root = make_user("root", Role.ADMIN, is_superuser=True)
     client = signed_in(admin)
-    assert client.post(change_path(root), change_form(root)).status_code == 403
+    assert client.post(account_path(root), change_form(root)).status_code == 403
     password = reverse("admin:auth_user_password_change", args=[root.pk])
     assert client.get(password).status_code == 403
-    assert signed_in(root).post(change_path(root), change_form(root)).status_code == 302
+    assert signed_in(root).post(account_path(root), change_form(root)).status_code == 302
 
 
 def test_deleted_user_can_be_read_but_not_changed(admin: User, alice: User) -> None:
     accounts.delete_user(user_id=alice.pk, by=Actor.system("tests"))
     client = signed_in(admin)
-    assert client.get(change_path(alice)).status_code == 200
+    assert client.get(account_path(alice)).status_code == 200
     form = change_form(alice, is_active="on")
-    assert client.post(change_path(alice), form).status_code == 403
+    assert client.post(account_path(alice), form).status_code == 403
 
 
 def test_new_password_ends_the_sessions_of_the_user(admin: User, alice: User) -> None:
@@ -211,7 +211,7 @@ def test_user_without_a_staff_role_is_not_let_in(alice: User) -> None:
 def test_no_page_shows_a_password_hash(admin: User, alice: User) -> None:
     issue(alice)
     client = signed_in(admin)
-    paths = (reverse("admin:users_user_changelist"), change_path(alice))
+    paths = (reverse("admin:users_user_changelist"), account_path(alice))
     pages = "".join(client.get(path).content.decode() for path in paths)
     assert [secret for secret in ("argon2", alice.password) if secret in pages] == []
 

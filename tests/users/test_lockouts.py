@@ -180,7 +180,7 @@ def test_lock_is_in_the_audit_trail(finance: User) -> None:
 
 
 def test_admin_sees_the_lock_and_lifts_it(finance: User, admin: User, auditor: User) -> None:
-    page = reverse("admin:users_user_change", args=[finance.pk])
+    page = reverse("admin:users_user_account", args=[finance.pk])
     unlock = reverse("admin:users_user_unlock", args=[finance.pk])
     fail("finance@example.com")
     client = signed_in(admin)

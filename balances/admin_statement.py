@@ -1,0 +1,103 @@
+"""Statements of customers, to be downloaded from their pages."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import HttpRequest, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+
+from balances.conditional import keep_private
+from balances.money import exponent_of
+from balances.periods import period_of
+from balances.queries import balances_of
+from balances.statement_files import statement_file
+from balances.statements import statement_of
+from ledgerlink.admin import ReadOnlyAdmin, number_of
+from ledgerlink.dossier import Panel, panel
+from ledgerlink.errors import LedgerError
+from users.models import User
+
+if TYPE_CHECKING:  # unfold ships no types; its classes extend Django's
+    from django.forms import Select
+    from django.forms import TextInput as Input
+else:
+    from unfold.widgets import UnfoldAdminSelectWidget as Select
+    from unfold.widgets import UnfoldAdminTextInputWidget as Input
+
+
+class StatementForm(forms.Form):
+    """Which statement; days are those of UTC, both included."""
+
+    currency = forms.CharField(widget=Select)
+    first = forms.DateField(label="From", widget=Input(attrs={"type": "date"}))
+    last = forms.DateField(label="To", widget=Input(attrs={"type": "date"}))
+    format = forms.ChoiceField(choices=[("pdf", "PDF"), ("csv", "CSV")], widget=Select)
+
+    def __init__(self, *args: Any, currencies: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offered = self.fields["currency"].widget
+        assert isinstance(offered, Select)
+        offered.choices = [(code, code) for code in currencies]
+
+    def clean(self) -> dict[str, Any]:
+        first, last = self.cleaned_data.get("first"), self.cleaned_data.get("last")
+        if first is None or last is None or self.errors:
+            raise ValidationError("Choose a balance, two days and a format for the statement.")
+        if first > timezone.now().date():
+            raise ValidationError("The period of the statement has not begun yet.")
+        if last < first:
+            raise ValidationError("The last day of the statement is before the first.")
+        return self.cleaned_data
+
+
+@panel("user", 50)
+def statement(request: HttpRequest, user: User) -> Panel | None:
+    currencies = list(balances_of(user.pk).values_list("currency", flat=True))
+    if not currencies:
+        return None
+    today = timezone.now().date()
+    month = {"first": today.replace(day=1).isoformat(), "last": today.isoformat()}
+    shown = {
+        "form": StatementForm(initial=month, currencies=currencies),
+        "send_to": reverse("admin:balances_balance_statement"),
+        "user": user,
+    }
+    return Panel("statement", "Statement", "admin/dossier/statement.html", shown, aside=True)
+
+
+class StatementAdmin(ReadOnlyAdmin):
+    """The part of the balances' admin that answers the form above."""
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        own = path("statement/", wrap(self.statement_view), name="balances_balance_statement")
+        return [own, *super().get_urls()]
+
+    def statement_view(self, request: HttpRequest) -> HttpResponseBase:
+        """The file; what is wrong with the form is told on the page that it came from."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        owner = get_object_or_404(User, pk=number_of(request.GET.get("user", "")) or 0)
+        form = StatementForm(request.GET)
+        try:
+            if form.is_valid():
+                return _file(owner, **form.cleaned_data)
+            messages.error(request, " ".join(map(str, form.non_field_errors())))
+        except LedgerError as error:
+            messages.error(request, error.detail)
+        page = reverse("admin:users_user_change", args=[owner.pk])
+        return HttpResponseRedirect(f"{page}#statement")
+
+
+def _file(owner: User, currency: str, first: Any, last: Any, format: str) -> HttpResponseBase:  # noqa: A002 - as the field is called
+    """Raises UnknownCurrency, InvalidPeriod or StatementTooLong."""
+    exponent_of(currency)
+    response = statement_file(statement_of(owner, currency, period_of(first, last)), format)
+    keep_private(response)
+    return response
