@@ -19,7 +19,7 @@ from users.actors import Actor
 from users.api_keys import revoke_keys_of
 from users.backends import MAX_PASSWORD_LENGTH
 from users.collisions import retry_collisions
-from users.errors import OwnRoleFixed
+from users.errors import LastAdmin, OwnRoleFixed, SuperuserFixed
 from users.models import User
 from users.roles import Role
 from users.signals import user_changed, user_deleting, users_created
@@ -48,12 +48,15 @@ def create_user(
 def update_user(*, user_id: int, changes: Mapping[str, Any], by: Actor) -> User:
     """Change any of `username`, `email`, `role` and `is_active`.
 
-    Raises NotFound, ValidationError, or OwnRoleFixed for one's own role or activity.
+    Raises NotFound, SuperuserFixed, ValidationError, OwnRoleFixed for one's own role or activity,
+    or LastAdmin.
     """
     assert changes.keys() <= {"username", "email"} | MANAGED
     names = User(pk=user_id, username=changes.get("username", ""), email=changes.get("email", ""))
     with _refusing_taken_names(names), atomic():
         user = _locked(user_id)
+        _require_not_below(user, by)
+        was_admin = user.is_active_admin
         before = {name: getattr(user, name) for name in changes}
         for name, value in changes.items():
             setattr(user, name, value)
@@ -66,13 +69,15 @@ def update_user(*, user_id: int, changes: Mapping[str, Any], by: Actor) -> User:
             if getattr(user, name) != old
         }
         if made:
-            _save_changes(user, made, by)
+            _save_changes(user, made, by, was_admin=was_admin)
     return user
 
 
-def _save_changes(user: User, made: dict[str, list[Any]], by: Actor) -> None:
+def _save_changes(user: User, made: dict[str, list[Any]], by: Actor, *, was_admin: bool) -> None:
     if by.user_id == user.pk and not MANAGED.isdisjoint(made):
         raise OwnRoleFixed("Ask another administrator to change your role or to deactivate you.")
+    if was_admin and not user.is_active_admin:
+        _require_another_admin(user)
     user.is_superuser = user.is_superuser and user.role == Role.ADMIN
     user.save(update_fields=[*made, "is_superuser", "updated_at"])
     if not user.is_active:
@@ -105,11 +110,15 @@ def change_password(*, user_id: int, current_password: str, new_password: str, b
 def delete_user(*, user_id: int, by: Actor) -> None:
     """Close the user's balances, revoke the API keys, and let go of the name and the e-mail.
 
-    Raises NotFound, or what a receiver of `user_deleting` refuses with: UserHasMoney. The user's
-    row is locked before the balances, as when the posting engine opens a balance.
+    Raises NotFound, SuperuserFixed, LastAdmin, or what a receiver of `user_deleting` refuses with:
+    UserHasMoney. The user's row is locked before the balances, as when the posting engine opens a
+    balance.
     """
     with atomic():
         user = _locked(user_id)
+        _require_not_below(user, by)
+        if user.is_active_admin:
+            _require_another_admin(user)
         at = timezone.now()
         user_deleting.send(sender=None, user=user, actor=by, at=at)
         user.deleted_at = at
@@ -126,6 +135,23 @@ def _locked(user_id: int) -> User:
     if user is None:
         raise NotFound("There is no such user.")
     return user
+
+
+def _require_not_below(user: User, by: Actor) -> None:
+    if not user.is_superuser or by.user_id is None:
+        return
+    if User.objects.get(pk=by.user_id).is_below(user):
+        raise SuperuserFixed("Ask a superuser to change or delete this one.")
+
+
+def _require_another_admin(user: User) -> None:
+    """Two administrators who end each other wait for one another's row: one of them is tried again
+    and then finds nobody left."""
+    admins = User.objects.filter(role=Role.ADMIN, is_active=True, deleted_at__isnull=True)
+    others = list(admins.exclude(pk=user.pk).values_list("pk", flat=True))
+    # By their keys: a lock taken while searching would wait for every user's row.
+    if not admins.select_for_update().filter(pk__in=others).order_by("pk"):
+        raise LastAdmin("Make somebody else an administrator first.")
 
 
 def _field_errors(user: User) -> dict[str, Any]:

@@ -103,8 +103,8 @@ class UserAdmin(CustomerAdmin, SignInAdmin, Base):
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """A deleted user stays as it was, and only a superuser changes a superuser."""
         if isinstance(obj, User):
-            above = obj.is_superuser and not getattr(request.user, "is_superuser", False)
-            if above or obj.deleted_at is not None:
+            below = isinstance(request.user, User) and request.user.is_below(obj)
+            if below or obj.deleted_at is not None:
                 return False
         return super().has_change_permission(request, obj)
 

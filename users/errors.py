@@ -39,6 +39,18 @@ class OwnRoleFixed(LedgerError):
     status = 409
 
 
+class LastAdmin(LedgerError):
+    code = "last_admin"
+    title = "There would be no administrator left"
+    status = 409
+
+
+class SuperuserFixed(LedgerError):
+    code = "superuser_fixed"
+    title = "Only a superuser changes a superuser"
+    status = 403
+
+
 class InvalidApiKey(LedgerError):
     code = "invalid_api_key"
     title = "The API key is not valid"

@@ -137,8 +137,16 @@ class User(AbstractBaseUser, PermissionsMixin):
         """Whether the back-office lets this user in."""
         return self.is_superuser or Role(self.role) in STAFF_ROLES
 
+    @property
+    def is_active_admin(self) -> bool:
+        return self.role == Role.ADMIN and self.is_active
+
     def can(self, capability: Capability) -> bool:
         return capability in CAPABILITIES[Role(self.role)]
+
+    def is_below(self, other: "User") -> bool:
+        """Only a superuser changes another superuser."""
+        return other.is_superuser and not self.is_superuser
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):

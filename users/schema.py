@@ -10,6 +10,7 @@ from drf_spectacular.extensions import (
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction
 
+from ledgerlink.errors import LedgerError
 from ledgerlink.schema import (
     A_TIME,
     LOCATION,
@@ -220,6 +221,12 @@ _CREDENTIALS = request_example(
     {"username": "alice", "email": "alice@example.com", "password": PASSWORD},
 )
 _ONE = json_answer(USER, "The user.", example("User", A_USER))
+_ENDING: list[type[LedgerError] | str] = [
+    "permission_denied",
+    errors.SuperuserFixed,
+    errors.LastAdmin,
+]
+_CHANGING = [*_ENDING, errors.OwnRoleFixed]
 
 describe(
     UserViewSet,
@@ -254,7 +261,7 @@ describe(
         "`role` and `is_active` are for admins.",
         body=UserBody,
         answers=_ONE,
-        refused=["permission_denied", errors.OwnRoleFixed],
+        refused=_CHANGING,
     ),
     partial_update=operation(
         "users_partial_update",
@@ -263,15 +270,16 @@ describe(
         "`role` and `is_active` are for admins.",
         body=UserBody,
         answers=_ONE,
-        refused=["permission_denied", errors.OwnRoleFixed],
+        refused=_CHANGING,
     ),
     destroy=operation(
         "users_delete",
         USERS,
         "Delete a user",
-        "Refused while money or pending transactions remain. Name and e-mail become free again.",
+        "Refused while money or pending transactions remain, and for the last administrator. Name "
+        "and e-mail become free again.",
         answers={204: NO_BODY},
-        refused=["permission_denied", errors.UserHasMoney],
+        refused=[*_ENDING, errors.UserHasMoney],
     ),
 )
 

@@ -53,7 +53,9 @@ def test_account_of_another_can_be_read_by_staff(role: Role, bob: User) -> None:
 
 @pytest.mark.parametrize(("method", "body", "done"), CHANGES)
 @pytest.mark.parametrize("role", list(Role))
-def test_own_account_can_be_changed(role: Role, method: str, body: Any, done: int) -> None:
+def test_own_account_can_be_changed(
+    role: Role, method: str, body: Any, done: int, admin: User
+) -> None:
     alice = make_user("alice", role)
     assert Api(alice).send(method, path_of(alice), body).status_code == done
 

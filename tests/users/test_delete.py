@@ -101,6 +101,15 @@ def test_name_and_email_become_free_again(admin: User, alice: User) -> None:
     assert body_of(response)["id"] != alice.pk
 
 
+def test_last_admin_cannot_be_deleted(admin: User) -> None:
+    make_user("former-admin", Role.ADMIN, is_active=False)
+    problem = assert_problem(delete(admin, admin), 409, "last_admin")
+    assert problem["detail"] == "Make somebody else an administrator first."
+    assert stored(admin).deleted_at is None
+    make_user("other-admin", Role.ADMIN)
+    assert delete(admin, admin).status_code == 204
+
+
 def test_deletion_is_audited(admin: User, alice: User) -> None:
     delete(admin, alice)
     row = AuditLog.objects.get()
