@@ -8,9 +8,12 @@ from django.db.models import Q
 from django.http import HttpRequest
 
 from audit import admin_dossier  # noqa: F401 - registers its panels
+from audit.admin_seals import SealAdmin, VerificationAdmin
 from audit.models import AuditLog
 from ledgerlink.admin import ChoiceFilter, ReadOnlyAdmin, link, shown_json, shown_time
 from transactions.enums import TransactionStatus
+
+__all__ = ["AuditLogAdmin", "SealAdmin", "VerificationAdmin"]
 
 PAGES = {"user": "users_user_change", "transaction": "transactions_transaction_change"}
 FOUND_BY_ID = (*PAGES, "api_key")  # a key's page is not for everyone who reads the trail

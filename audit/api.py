@@ -10,10 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from audit.models import AuditLog
+from audit.models import AuditLog, Seal
+from audit.representation import represent_record, represent_seal
 from ledgerlink.pagination import paginate
 from ledgerlink.serializers import MAX_ID, PageQuery
-from ledgerlink.timestamps import rfc3339
 from users.permissions import caller
 from users.roles import Capability
 
@@ -60,6 +60,17 @@ class AuditViewSet(ViewSet):
         return paginate(request, [_matching(query)], represent_record)
 
 
+class SealViewSet(ViewSet):
+    """Seals are made by `manage.py seal_audit`; here others may fetch them, to keep them too."""
+
+    def list(self, request: Request) -> Response:
+        """Newest first, for roles that may read the trail."""
+        if not caller(request).can(Capability.READ_AUDIT):
+            raise PermissionDenied
+        PageQuery.read(request.query_params)
+        return paginate(request, [Seal.objects.all()], represent_seal)
+
+
 def _matching(query: Mapping[str, Any]) -> QuerySet[AuditLog]:
     lookups = {
         "actor": "actor_id",
@@ -73,22 +84,3 @@ def _matching(query: Mapping[str, Any]) -> QuerySet[AuditLog]:
     return AuditLog.objects.filter(
         **{lookup: query[name] for name, lookup in lookups.items() if name in query}
     )
-
-
-def represent_record(record: AuditLog) -> dict[str, Any]:
-    """`actor.id` is None for a command and for whoever was not signed in."""
-    return {
-        "id": record.pk,
-        "actor": {
-            "id": int(record.actor_id) if record.actor_id else None,
-            "name": record.actor_name,
-        },
-        "action": record.action,
-        "entity_type": record.entity_type,
-        "entity_id": record.entity_id,
-        "details": record.details,
-        "request_id": record.request_id,
-        "trace_id": record.trace_id,
-        "ip": record.ip,
-        "created_at": rfc3339(record.created_at),
-    }

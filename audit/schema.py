@@ -4,7 +4,7 @@ from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction
 
-from audit.api import NOBODY, AuditQuery, AuditViewSet
+from audit.api import NOBODY, AuditQuery, AuditViewSet, SealViewSet
 from ledgerlink.schema import (
     A_TIME,
     A_TRANSACTION,
@@ -21,6 +21,7 @@ from ledgerlink.schema import (
     time,
     whole,
 )
+from ledgerlink.serializers import PageQuery
 
 
 class DescribedActor(OpenApiSerializerFieldExtension):
@@ -70,6 +71,55 @@ A_RECORD = {
     "created_at": A_TIME,
 }
 
+
+def _hash(said: str) -> Json:
+    return text(f"SHA-256. {said}", pattern="^[0-9a-f]{64}$")
+
+
+A_HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+SEAL = component(
+    "AuditSeal",
+    record(
+        "What the audit trail held up to a record, chained to the seal before.",
+        number=whole("From 1, without a gap.", minimum=1),
+        first_id=whole("Of the first record that it covers."),
+        last_id=whole("Of the last one."),
+        count=whole("How many it covers.", minimum=1),
+        records_hash=_hash("Of these records."),
+        previous_hash=_hash("Of the seal before; zeros for the first one."),
+        hash=_hash("Of the seal. Keep it elsewhere too: see docs/accounting.md."),
+        sealed_at=time("When."),
+        sealed_by=text("The login and the host that ran the command."),
+    ),
+)
+A_SEAL = {
+    "number": 12,
+    "first_id": 4702,
+    "last_id": 4711,
+    "count": 10,
+    "records_hash": A_HASH,
+    "previous_hash": A_HASH[::-1],
+    "hash": A_HASH,
+    "sealed_at": A_TIME,
+    "sealed_by": "ledger@web-1",
+}
+
+describe(
+    SealViewSet,
+    list=operation(
+        "audit_seals",
+        "Audit",
+        "The seals of the audit trail",
+        "For auditors, finance and admins: to be fetched and kept elsewhere.",
+        query=PageQuery,
+        answers=json_answer(
+            page_of(SEAL, "AuditSealPage"),
+            "A page of seals.",
+            example("Seals", {"next": None, "previous": None, "results": [A_SEAL]}),
+        ),
+        refused=["permission_denied"],
+    ),
+)
 describe(
     AuditViewSet,
     list=operation(

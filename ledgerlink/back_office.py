@@ -116,6 +116,18 @@ BACK_OFFICE: dict[str, object] = {
                         "balances.currency",
                         "What the books are kept in, and with how many decimals, for good.",
                     ),
+                    _page(
+                        "Audit seals",
+                        "verified",
+                        "audit.seal",
+                        "What the audit trail held, hour by hour, as hashes that prove it.",
+                    ),
+                    _page(
+                        "Audit verifications",
+                        "policy",
+                        "audit.verification",
+                        "Each time the audit trail was compared with its seals.",
+                    ),
                 ],
             },
         ],

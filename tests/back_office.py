@@ -15,7 +15,10 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
 from django.utils import timezone
 
-from audit.models import AuditLog
+from audit.models import AuditLog, Seal, Verification
+from audit.sealing import seal_trail
+from audit.verification import keep as keep_verification
+from audit.verification import verify_trail
 from balances.models import Balance, BalanceHistory, Currency
 from tests.books import fund, idempotency, make_user, post_one, transfer
 from transactions.limits import set_limit
@@ -96,6 +99,8 @@ MODELS: dict[type[Model], Pages] = {
     TransactionLimit: BOOKS,
     Reconciliation: BOOKS,
     AuditLog: BOOKS,
+    Seal: BOOKS,
+    Verification: BOOKS,
 }
 # What nobody sees there.
 UNSEEN: set[type[Model]] = {LoginTally}
@@ -200,6 +205,8 @@ def one_of_each(alice: User, bob: User) -> Transaction:
     limit(alice)
     add_note(user_id=alice.pk, text="Called about a fee.", by=Actor.of(bob))
     keep(reconcile(), started_at=timezone.now(), took=timedelta(seconds=1))
+    seal_trail(settled=timedelta(0))
+    keep_verification(verify_trail(), started_at=timezone.now(), took=timedelta(seconds=1))
     return made
 
 

@@ -36,6 +36,8 @@ APPEND_ONLY = {
     "balances.Currency": {"currency_never_changed", "currency_never_deleted"},
     "audit.AuditLog": {"audit_never_changed", "audit_never_deleted"},
     "users.UserNote": {"note_never_changed", "note_never_deleted"},
+    "audit.Seal": {"seal_never_changed", "seal_never_deleted"},
+    "audit.Verification": {"verification_never_changed", "verification_never_deleted"},
 }
 MUTABLE = {
     "users.User": set(),

@@ -65,6 +65,8 @@ _READING = (
     "transactions.view_transactionlimit",
     "transactions.view_reconciliation",
     "audit.view_auditlog",
+    "audit.view_seal",
+    "audit.view_verification",
 )
 _WORKING = (*_READING, "users.add_usernote")
 ADMIN_PERMISSIONS: dict[Role, tuple[str, ...]] = {

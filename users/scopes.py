@@ -25,6 +25,7 @@ SCOPES: dict[tuple[str, str], Scope] = {
     ("POST", "transaction-cancel"): Scope.CAPTURE,
     ("POST", "transaction-reverse"): Scope.REVERSE,
     ("GET", "audit-list"): Scope.READ_AUDIT,
+    ("GET", "audit-seals"): Scope.READ_AUDIT,
     ("GET", "user-me"): Scope.READ,
     ("GET", "user-list"): Scope.READ_USERS,
     ("GET", "user-detail"): Scope.READ_USERS,

@@ -84,6 +84,7 @@ TABLE: dict[Route, tuple[int, ...]] = {
     ("POST",   "transaction-reverse"):   (401, 201, 404, 403, 201, 201, 201, 201, 403),
 
     ("GET",    "audit-list"):            (401, 403, 403, 200, 200, 200, 403, 200, 403),
+    ("GET",    "audit-seals"):           (401, 403, 403, 200, 200, 200, 403, 200, 403),
 }
 # fmt: on
 
@@ -201,6 +202,7 @@ SENT: dict[Route, Callable[[World], Call]] = {
     ("POST", "transaction-cancel"): lambda w: Call(w.hold, body={}),
     ("POST", "transaction-reverse"): lambda w: Call(w.payment, body={"reason": "returned"}),
     ("GET", "audit-list"): lambda w: Call(query={"entity_type": "user", "entity_id": w.alice.pk}),
+    ("GET", "audit-seals"): lambda _w: Call(),
 }
 
 # Scopes that what is sent needs beside the route's own.
@@ -291,6 +293,7 @@ def test_everybody_is_answered_as_the_table_says(world: World, route: Route) -> 
 MISSING_NUMBER = 999_999
 MISSING_UUID = "01a204ce-ba80-7741-a30a-7f4fbb042252"
 ABOUT_NOBODY = {
+    "audit-seals",
     "health",
     "health-ready",
     "schema",

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from audit.models import AuditLog
+from audit.models import AuditLog, Seal
+from audit.sealing import seal_trail
 from tests.api.client import API, TRANSFER, Api, assert_problem, body_of, wire_time
 from tests.books import SYSTEM, fund
 from users import accounts
@@ -121,3 +122,20 @@ def test_bad_filters_are_named(as_auditor: Api, query: dict[str, str], field: st
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_trail_can_only_be_read(as_admin: Api, method: str) -> None:
     assert_problem(as_admin.send(method, AUDIT, {}), 405, "method_not_allowed")
+
+
+def test_seals_are_answered_to_those_who_keep_them(paid: AuditLog, as_auditor: Api) -> None:
+    seal_trail(settled=timedelta(0))
+    seal = Seal.objects.get()
+    (answered,) = body_of(as_auditor.get(f"{AUDIT}/seals"))["results"]
+    assert answered == {
+        "number": 1,
+        "first_id": seal.first_id,
+        "last_id": paid.pk,
+        "count": 2,
+        "records_hash": seal.records_hash,
+        "previous_hash": "0" * 64,
+        "hash": seal.hash,
+        "sealed_at": wire_time(seal.sealed_at),
+        "sealed_by": seal.sealed_by,
+    }

@@ -32,8 +32,12 @@ TRIGGERS = {
     "entry_never_deleted",
     "reconciliation_never_changed",
     "reconciliation_never_deleted",
+    "seal_never_changed",
+    "seal_never_deleted",
     "transaction_final",
     "transaction_never_deleted",
+    "verification_never_changed",
+    "verification_never_deleted",
 }
 
 
