@@ -7,7 +7,7 @@ DEV      := $(VENV)/.installed-dev
 PYTHONS  := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test fuzz bench-pages bench-api check format lock schema clean
+.PHONY: help run dev test fuzz bench-pages bench-api bench-metrics check format lock schema clean
 
 # Installs one requirements file into the virtual environment: with uv where there is one.
 define install
@@ -37,6 +37,9 @@ bench-pages: $(DEV) ## whether any page of an account with a million entries cos
 
 bench-api: $(DEV) ## what each way of moving money costs beside a plain transfer; batch, PDF statement
 	@$(BIN)/python -m bench.requests $(ARGS)
+
+bench-metrics: $(DEV) ## what metrics cost: transfers a second with and without them
+	@$(BIN)/python -m bench.metrics $(ARGS)
 
 fuzz: $(DEV) ## thousands of requests made up from the OpenAPI document, on each engine (SECONDS=600)
 	@FUZZ_SECONDS=$(or $(SECONDS),600) $(BIN)/python -m tests.run tests/e2e/test_openapi.py -s

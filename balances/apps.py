@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class BalancesConfig(AppConfig):
@@ -6,3 +7,6 @@ class BalancesConfig(AppConfig):
 
     def ready(self) -> None:
         from balances import checks, receivers  # noqa: F401 - registers and connects them
+
+        if settings.PROMETHEUS_ENABLED:
+            from balances import metrics  # noqa: F401 - connects its receivers

@@ -8,6 +8,7 @@ from balances.cache import balance_cache
 from balances.cache import value_of as cached_form
 from balances.enums import BalanceStatus
 from balances.models import Balance
+from balances.signals import balances_read
 
 
 def balances_of(user_id: int) -> QuerySet[Balance]:
@@ -28,6 +29,7 @@ def shown_balances(user_id: int) -> dict[str, str]:
     One in which nothing ever moved is not shown: a stranger's refused transfer has opened it.
     """
     cached = balance_cache().read(user_id)
+    balances_read.send_robust(sender=None, cached=cached.balances is not None)
     if cached.balances is not None:
         return dict(sorted(cached.balances.items()))
     balances = list(balances_of(user_id).filter(version__gt=0))

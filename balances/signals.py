@@ -5,3 +5,7 @@ from django.dispatch import Signal
 # accounts: Sequence[Account] as they stand after the change, entries: Sequence[Entry] in posting
 # order, at: datetime. A receiver that fails rolls the money back.
 balances_changed = Signal()
+
+# cached: bool, whether what a user has was remembered, or read from the database. Sent outside of
+# any database transaction, with `send_robust`.
+balances_read = Signal()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # wherever gunicorn is started
 
-from ledgerlink.environment import number, text
+from ledgerlink.environment import flag, number, text
 
 _scales = text("DB_HOST") and text("REDIS_HOST")
 
@@ -23,3 +23,16 @@ errorlog = "-"
 loglevel = text("LOG_LEVEL", "info").lower()
 control_socket_disable = True
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112 - heartbeat
+
+if flag("PROMETHEUS_ENABLED", default=True):
+    from ledgerlink.metrics import multiprocess
+    from ledgerlink.metrics.multiprocess import (  # noqa: F401 - gunicorn finds hooks by their names
+        child_exit,
+        on_exit,
+        on_starting,
+        post_fork,
+        post_worker_init,
+        pre_fork,
+    )
+
+    multiprocess.share(text("PROMETHEUS_MULTIPROC_DIR"))

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class LedgerLinkConfig(AppConfig):
@@ -7,3 +8,10 @@ class LedgerLinkConfig(AppConfig):
 
     def ready(self) -> None:
         from ledgerlink import checks  # noqa: F401 - registers the system checks
+
+        if settings.PROMETHEUS_ENABLED:
+            from ledgerlink.metrics import multiprocess
+
+            multiprocess.count_alone_unless_shared()  # the first of all to be ready
+
+            from ledgerlink.metrics import statements  # noqa: F401 - connects the receiver

@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 
 from ledgerlink.environment import number
+from ledgerlink.secrets import MIN_SECRET_LENGTH
 
 APP_ENVS = ("development", "test", "production")
 BOOKS = "books"  # the tag of checks that compare the settings with what the database holds
@@ -65,19 +66,24 @@ def _check_topology() -> list[checks.CheckMessage]:
 
 
 def _check_network() -> list[checks.CheckMessage]:
-    found: list[checks.CheckMessage] = []
-    for proxy in settings.TRUSTED_PROXIES:
-        try:
-            ipaddress.ip_network(proxy)
-        except ValueError:
-            found.append(
-                checks.Error(
-                    f"TRUSTED_PROXIES holds {proxy!r}, which is no address or network.",
-                    hint="Write addresses or networks, such as 10.0.0.5 or 10.0.0.0/24.",
-                    id="ledgerlink.E004",
-                )
-            )
-    return found
+    return [
+        checks.Error(
+            f"{name} holds {network!r}, which is no address or network.",
+            hint="Write addresses or networks, such as 10.0.0.5 or 10.0.0.0/24.",
+            id="ledgerlink.E004",
+        )
+        for name in ("TRUSTED_PROXIES", "METRICS_NETWORKS")
+        for network in getattr(settings, name)
+        if not _is_network(network)
+    ]
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_production() -> list[checks.CheckMessage]:
@@ -138,6 +144,31 @@ def check_rate_limits(**_kwargs: Any) -> list[checks.CheckMessage]:
                 "RATELIMIT_ENABLE is off in production.",
                 hint="Passwords can then be tried without end: leave it on.",
                 id="ledgerlink.W003",
+            )
+        )
+    return found
+
+
+@checks.register("ledgerlink")
+def check_metrics(**_kwargs: Any) -> list[checks.CheckMessage]:
+    if not settings.PROMETHEUS_ENABLED:
+        return []
+    found: list[checks.CheckMessage] = []
+    if settings.METRICS_TOKEN and len(settings.METRICS_TOKEN) < MIN_SECRET_LENGTH:
+        found.append(
+            checks.Error(
+                f"METRICS_TOKEN is shorter than {MIN_SECRET_LENGTH} characters.",
+                hint="Make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'",
+                id="ledgerlink.E010",
+            )
+        )
+    if not settings.METRICS_TOKEN and not settings.METRICS_NETWORKS:
+        found.append(
+            checks.Warning(
+                "Nobody may read /metrics.",
+                hint="Set METRICS_TOKEN, or METRICS_NETWORKS to where Prometheus is; or turn "
+                "PROMETHEUS_ENABLED off.",
+                id="ledgerlink.W004",
             )
         )
     return found

@@ -76,6 +76,22 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
+# --- Metrics -------------------------------------------------------------------------------------
+
+PROMETHEUS_ENABLED = flag("PROMETHEUS_ENABLED", default=True)
+# Who may read `/metrics`: these addresses and networks, or whoever shows the token.
+METRICS_NETWORKS = items("METRICS_NETWORKS", [] if PRODUCTION else ["127.0.0.0/8", "::1"])
+METRICS_TOKEN = text("METRICS_TOKEN")
+PROMETHEUS_LATENCY_BUCKETS = (  # seconds; django-prometheus' own begin at 10 ms
+    0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, float("inf"),
+)  # fmt: skip
+if PROMETHEUS_ENABLED:
+    MIDDLEWARE = [
+        "ledgerlink.metrics.endpoint.MetricsMiddleware",
+        "ledgerlink.metrics.requests.RequestMetricsMiddleware",
+        *MIDDLEWARE,
+    ]
+
 ROOT_URLCONF = "ledgerlink.urls"
 WSGI_APPLICATION = "ledgerlink.wsgi.application"
 APPEND_SLASH = False

@@ -193,7 +193,8 @@ class LedgerServer(Server):
     def start(self) -> None:
         """Start gunicorn and return when GET /health/ready answers 200."""
         self.make_directory()
-        self.launch([*self.command, *self._options], self._answers, self._env)
+        metrics = {"PROMETHEUS_MULTIPROC_DIR": str(self.directory / "metrics")}
+        self.launch([*self.command, *self._options], self._answers, metrics | self._env)
 
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)

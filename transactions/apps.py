@@ -1,5 +1,10 @@
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class TransactionsConfig(AppConfig):
     name = "transactions"
+
+    def ready(self) -> None:
+        if settings.PROMETHEUS_ENABLED:
+            from transactions import metrics  # noqa: F401 - connects its receivers

@@ -17,10 +17,12 @@ from django.db import DatabaseError, IntegrityError, InterfaceError, Operational
 
 from balances.accounts import ConcurrentUpdate
 from ledgerlink.errors import Unavailable
+from transactions.enums import FailureReason
 from transactions.errors import OutcomeUnknown
 from transactions.instructions import Unit, UnitOutcome
 from transactions.posting import post
 from transactions.recovery import already_posted
+from transactions.signals import attempt_failed, batch_posted
 
 logger = logging.getLogger(__name__)
 
@@ -81,11 +83,10 @@ def _post_with_retries(
         if time.monotonic() > deadline:
             break
         try:
-            if in_doubt:
-                return _finish(units)
-            return post(units, dry_run=dry_run)
+            return _attempt(units, in_doubt=in_doubt, dry_run=dry_run)
         except Exception as error:
             logger.info("attempt %d of a batch failed: %s", attempt, type(error).__name__)
+            attempt_failed.send_robust(sender=None, reason=_reason(error))
             if _is_lost(error):
                 in_doubt = in_doubt or (not dry_run and _may_have_committed(error))
                 connection.close()
@@ -98,6 +99,15 @@ def _post_with_retries(
     if in_doubt:
         raise _outcome_unknown()
     raise Unavailable("The books can't be written to just now. Nothing was moved.", retry_after=2)
+
+
+def _attempt(units: Sequence[Unit], *, in_doubt: bool, dry_run: bool) -> Sequence[UnitOutcome]:
+    started = time.perf_counter()
+    outcomes = _finish(units) if in_doubt else post(units, dry_run=dry_run)
+    if not dry_run:
+        seconds = time.perf_counter() - started
+        batch_posted.send_robust(sender=None, units=units, seconds=seconds)
+    return outcomes
 
 
 def _is_tried_again(error: Exception, *, in_doubt: bool) -> bool:
@@ -128,6 +138,15 @@ def _finish(units: Sequence[Unit]) -> list[UnitOutcome]:
 def _number(error: Exception) -> int:
     known = isinstance(error, DatabaseError) and error.args and isinstance(error.args[0], int)
     return error.args[0] if known else 0
+
+
+def _reason(error: Exception) -> str:
+    """Why an attempt failed, in a word."""
+    if _is_lost(error):
+        return FailureReason.CONNECTION
+    if _is_held_up(error):
+        return FailureReason.LOCK
+    return FailureReason.COLLISION if _is_collision(error) else FailureReason.ERROR
 
 
 def _is_lost(error: Exception) -> bool:

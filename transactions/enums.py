@@ -1,5 +1,7 @@
 """The words of a transaction."""
 
+from enum import StrEnum
+
 from django.db.models import TextChoices
 
 
@@ -16,3 +18,12 @@ class TransactionStatus(TextChoices):
     COMPLETED = "completed"
     FAILED = "failed"  # refused; kept with its failure code
     CANCELLED = "cancelled"  # a pending one that was let go
+
+
+class FailureReason(StrEnum):
+    """Why the database did not take a batch."""
+
+    CONNECTION = "connection"  # lost, or never had
+    LOCK = "lock"  # held by somebody else for too long
+    COLLISION = "collision"  # a deadlock, a version, a key: two writers met
+    ERROR = "error"

@@ -10,6 +10,7 @@ import atexit
 import logging
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from functools import lru_cache
@@ -20,6 +21,7 @@ from django.db import close_old_connections, connections
 from transactions.batches import Result, post_units
 from transactions.errors import OutcomeUnknown, PostingTimedOut, QueueFull
 from transactions.instructions import Order, Outcome, Unit, UnitOutcome
+from transactions.signals import queue_changed, unit_answered, unit_submitted
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +34,23 @@ def submit(unit: Unit) -> UnitOutcome:
     Raises QueueFull, PostingTimedOut or Unavailable when nothing was posted, OutcomeUnknown when
     that can't be told, and a database error that belongs to these orders alone.
     """
+    submitted = time.perf_counter()
+    unit_submitted.send_robust(sender=None, unit=unit)
+    result: Result = OutcomeUnknown("The server was stopped.")
+    try:
+        result = _posted(unit)
+        return _unwrap(result)
+    except Exception as error:
+        result = error
+        raise
+    finally:
+        seconds = time.perf_counter() - submitted
+        unit_answered.send_robust(sender=None, unit=unit, result=result, seconds=seconds)
+
+
+def _posted(unit: Unit) -> Result:
     if settings.POSTING_MODE == "direct":
-        return _unwrap(post_units([unit])[0])
+        return post_units([unit])[0]
     return processor().submit(unit)
 
 
@@ -121,6 +138,7 @@ class Processor:
             self._queue.append(ticket)
             self._waiting += len(ticket.unit.orders)
             self._condition.notify()
+        queue_changed.send_robust(sender=None, by=len(ticket.unit.orders))
 
     def _withdraw(self, ticket: _Ticket) -> None:
         """Take the ticket back if the poster has not taken it yet. Raises PostingTimedOut."""
@@ -129,6 +147,7 @@ class Processor:
                 return
             self._queue.remove(ticket)
             self._waiting -= len(ticket.unit.orders)
+        queue_changed.send_robust(sender=None, by=-len(ticket.unit.orders))
         raise PostingTimedOut("It was not its turn in time. Nothing was moved.")
 
     def _run(self) -> None:
@@ -158,7 +177,9 @@ class Processor:
                 size += len(ticket.unit.orders)
                 tickets.append(ticket)
             self._waiting -= size
-            return tickets
+        if size:
+            queue_changed.send_robust(sender=None, by=-size)
+        return tickets
 
 
 @lru_cache(maxsize=1)

@@ -11,3 +11,21 @@ statuses_changed = Signal()
 
 # limit: TransactionLimit, actor: Actor, changes: {field: [before, after]}, amounts as text
 limit_changed = Signal()
+
+# --- Notices of how posting goes, for whoever measures it. Sent outside of the database transaction
+# with `send_robust`: a receiver that fails changes nothing. ---
+
+# unit: Unit, which a caller now waits for
+unit_submitted = Signal()
+
+# unit: Unit, result: Result (transactions/batches.py), seconds: float since it was submitted
+unit_answered = Signal()
+
+# by: int, how many orders more (or less) wait in the queue of this process
+queue_changed = Signal()
+
+# units: Sequence[Unit] that were posted together, seconds: float that it took
+batch_posted = Signal()
+
+# reason: FailureReason, why an attempt to post a batch failed; it may be made anew
+attempt_failed = Signal()

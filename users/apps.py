@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class UsersConfig(AppConfig):
@@ -6,3 +7,6 @@ class UsersConfig(AppConfig):
 
     def ready(self) -> None:
         from users import receivers  # noqa: F401 - connects the receivers
+
+        if settings.PROMETHEUS_ENABLED:
+            from users import metrics  # noqa: F401 - connects its receivers

@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
-from ledgerlink.checks import check_settings, refuse_bad_settings
+from ledgerlink.checks import check_metrics, check_settings, refuse_bad_settings
 from tests.ledgerlink.test_secrets import GOOD
 
 SOUND: dict[str, Any] = {
@@ -18,6 +18,9 @@ SOUND: dict[str, Any] = {
     "DATABASES": {"default": {"PASSWORD": "x"}},
     "ALLOWED_HOSTS": ["pay.example.com"],
     "TRUSTED_PROXIES": ["10.0.0.0/24", "10.1.0.5", "2001:db8::/48"],
+    "PROMETHEUS_ENABLED": True,
+    "METRICS_NETWORKS": ["10.2.0.0/24"],
+    "METRICS_TOKEN": "",
     "SELF_SERVICE_FUNDING": False,
     "SECRET_KEY": GOOD,
     "JWT_SECRET": GOOD[::-1],
@@ -32,7 +35,7 @@ def found(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setenv("WEB_CONCURRENCY", processes)
         values = type("Values", (), {**SOUND, **changed})
         monkeypatch.setattr("ledgerlink.checks.settings", values)
-        messages = check_settings()
+        messages = check_settings() + check_metrics()
         assert all(message.hint for message in messages)
         return [str(message.id).removeprefix("ledgerlink.") for message in messages]
 
@@ -51,6 +54,11 @@ def test_sound_production_is_accepted(found: Any) -> None:
         ({"REDIS_HOST": ""}, ["W001"]),
         ({"TRUSTED_PROXIES": ["10.0.0.5/24"]}, ["E004"]),
         ({"TRUSTED_PROXIES": ["proxy.internal", "*"]}, ["E004", "E004"]),
+        ({"METRICS_NETWORKS": ["10.2.0.5/24"]}, ["E004"]),
+        ({"METRICS_TOKEN": "short"}, ["E010"]),
+        ({"METRICS_NETWORKS": []}, ["W004"]),
+        ({"METRICS_NETWORKS": [], "METRICS_TOKEN": GOOD}, []),
+        ({"METRICS_NETWORKS": [], "PROMETHEUS_ENABLED": False}, []),
         ({"ALLOWED_HOSTS": []}, ["E005"]),
         ({"ALLOWED_HOSTS": ["a.example", "*"]}, ["E005"]),
         ({"JWT_SECRET": GOOD}, ["E006"]),
