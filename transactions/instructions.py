@@ -31,6 +31,11 @@ class Idempotency:
         return not self.fingerprint
 
 
+# Balances as the one who asks has seen them, by their versions: where one has changed since, the
+# order is refused and nothing is kept.
+Seen = Mapping[AccountKey, int]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruction:
     """Move `amount` minor units of `currency` from `source` to `destination`, or, with
@@ -55,6 +60,7 @@ class Instruction:
     min_balance_after: int | None = None  # minor units, of the source balance
     reverses: UUID | None = None
     allow_overdraft: bool = False  # takes the payer below their limit where funds are short
+    seen: Seen | None = None
     idempotency: Idempotency | None = None
     group: str | None = None  # instructions of one group are posted all or none
     id: UUID = field(default_factory=uuid7)
@@ -85,6 +91,7 @@ class Settlement:
     capture_amount: int | None
     actor: Actor
     accounts: frozenset[AccountKey] | None = None
+    seen: Seen | None = None
     idempotency: Idempotency = field(default_factory=_unnamed_key)
     group: str | None = None
     id: UUID = field(default_factory=uuid7)
@@ -101,6 +108,7 @@ class Reversal:
     actor: Actor
     accounts: frozenset[AccountKey] | None = None
     allow_overdraft: bool = False
+    seen: Seen | None = None
     idempotency: Idempotency | None = None
     group: str | None = None
     id: UUID = field(default_factory=uuid7)
@@ -121,6 +129,7 @@ class StatusChange:
     actor: Actor
     until: datetime | None = None
     if_over: bool = False
+    seen: Seen | None = None
     idempotency: None = None
     group: str | None = None
     id: UUID = field(default_factory=uuid7)
@@ -214,12 +223,14 @@ class Outcome:
 @dataclass(frozen=True, slots=True)
 class UnitOutcome:
     """The outcomes of a unit, in order. `answer` is that of a unit with a key; on a replay, and
-    when the key was used for another request (`error`), there are no outcomes."""
+    when the key was used for another request (`error`), there are no outcomes. `foreseen`, of a dry
+    run, is each balance involved, as it is and as it would be."""
 
     outcomes: list[Outcome]
     answer: Answer | None = None
     replayed: bool = False
     error: LedgerError | None = None
+    foreseen: Sequence[tuple[Account, Account]] = ()
 
 
 def shown_to(actor: Actor, source: Account, destination: Account) -> Account:

@@ -52,6 +52,7 @@ from transactions.refusals import (
     refusal_of_reversal,
     refusal_of_settlement,
     refusal_of_status_change,
+    version_conflict,
 )
 from transactions.representation import answer_of_outcome, answer_of_unit
 from transactions.signals import statuses_changed, transactions_posted
@@ -64,17 +65,25 @@ def post(
 
     Orders of one `group` stand side by side. A refusal is an outcome, never an exception;
     database errors and `ConcurrentUpdate` are raised, and then nothing was posted. A dry run goes
-    the same way up to the writing, and leaves nothing behind. `recovering` is for units of which a
-    commit may have happened unheard.
+    the same way up to the writing, and leaves nothing behind but the balances as they would be.
+    `recovering` is for units of which a commit may have happened unheard.
     """
     with atomic():
         book = open_book(units, recovering=recovering)
-        outcomes = [_post_unit(book, unit) for unit in units]
         if dry_run:
+            foreseen = _foresee(book, units)
             set_rollback(True)  # balances may have been opened
-        else:
-            _write(book)
+            return foreseen
+        outcomes = [_post_unit(book, unit) for unit in units]
+        _write(book)
     return outcomes
+
+
+def _foresee(book: Book, units: Sequence[Unit]) -> list[UnitOutcome]:
+    before = [account.snapshot() for account in book.accounts.values()]
+    outcomes = [_post_unit(book, unit) for unit in units]
+    foreseen = list(zip(before, book.accounts.values(), strict=True))
+    return [replace(outcome, foreseen=foreseen) for outcome in outcomes]
 
 
 def _post_unit(book: Book, unit: Unit) -> UnitOutcome:
@@ -141,6 +150,7 @@ def _post_one(book: Book, order: Order) -> Outcome:
             return _replayed(order.idempotency, used)
     try:
         _require_active(book, order)
+        _require_as_seen(book, order)
         match order:
             case Settlement():
                 outcome = _settle(book, order)
@@ -268,6 +278,14 @@ def _require_active(book: Book, order: Order) -> None:
         asking = book.parties.get(order.actor.user_id)
         if asking is None or not asking.is_active:
             raise errors.ActorInactive("This user has been deactivated.")
+
+
+def _require_as_seen(book: Book, order: Order) -> None:
+    """Raises VersionConflict when a balance has changed since the one who asks saw it."""
+    for key, version in (order.seen or {}).items():
+        account = book.accounts.get(key)
+        if account is not None and account.version != version:
+            raise version_conflict(account, version)
 
 
 def _accounts_of(book: Book, instruction: Instruction) -> tuple[Account, Account]:

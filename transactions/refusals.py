@@ -24,10 +24,7 @@ def refusal_of_movement(
     amount = instruction.amount
     expected = instruction.expected_version
     if expected is not None and expected != source.version:
-        return errors.VersionConflict(
-            f"The balance has version {source.version}, not {expected}.",
-            current_version=source.version,
-        )
+        return version_conflict(source, expected)
     standing = refusal_of_status(source, destination, at)
     if standing is not None:
         return standing
@@ -44,6 +41,13 @@ def refusal_of_movement(
         kept = format_amount(least, source.currency)
         return errors.MinimumNotKept(f"Less than {kept} {source.currency} would be left.")
     return refusal_of_size(amount, source, destination)
+
+
+def version_conflict(account: Account, expected: int) -> errors.VersionConflict:
+    return errors.VersionConflict(
+        f"The balance has version {account.version}, not {expected}.",
+        current_version=account.version,
+    )
 
 
 def refusal_of_limit(

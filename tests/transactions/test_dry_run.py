@@ -196,3 +196,14 @@ def test_nothing_is_left_where_no_test_rolls_back(alice: User, bob: User) -> Non
         "insufficient_funds",
         None,
     ]
+
+
+def test_balances_are_foreseen_on_both_sides(alice: User, bob: User) -> None:
+    fund(alice, "100.00")
+    pending = hold(alice, bob, "30.00")
+    done = tried(capture(pending, "20.00"))
+    foreseen = {
+        before.owner: (before.amount, before.available, after.amount, after.available)
+        for before, after in done.foreseen
+    }
+    assert foreseen == {alice.pk: (10_000, 7_000, 8_000, 8_000), bob.pk: (0, 0, 2_000, 2_000)}
