@@ -15,7 +15,11 @@ from transactions.enums import TransactionStatus
 
 __all__ = ["AuditLogAdmin", "SealAdmin", "VerificationAdmin"]
 
-PAGES = {"user": "users_user_change", "transaction": "transactions_transaction_change"}
+PAGES = {
+    "user": "users_user_change",
+    "transaction": "transactions_transaction_change",
+    "balance": "balances_balance_change",
+}
 FOUND_BY_ID = (*PAGES, "api_key")  # a key's page is not for everyone who reads the trail
 USER_ACTIONS = (
     "created",
@@ -25,9 +29,12 @@ USER_ACTIONS = (
     "logged_in",
     "logged_out",
     "login_failed",
+    "login_locked",
+    "unlocked",
     "note_added",
 )
 TRANSACTION_ACTIONS = (*TransactionStatus.values, "captured", "expired")
+BALANCE_ACTIONS = ("frozen", "unfrozen", "history_rebuilt")
 KEY_ACTIONS = ("created", "rotated", "revoked")
 
 
@@ -38,6 +45,7 @@ class ActionFilter(ChoiceFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         actions = [f"transaction.{action}" for action in TRANSACTION_ACTIONS]
+        actions += [f"balance.{action}" for action in BALANCE_ACTIONS]
         actions += [f"user.{action}" for action in USER_ACTIONS]
         actions += [f"api_key.{action}" for action in KEY_ACTIONS]
         actions.append("limit.changed")

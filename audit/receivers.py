@@ -12,9 +12,15 @@ from balances.enums import BalanceStatus
 from balances.money import format_amount
 from ledgerlink.rows import insert_rows
 from ledgerlink.timestamps import rfc3339
+from transactions.backfill import Rebuilt
 from transactions.instructions import Posted, StatusChanged
 from transactions.models import TransactionLimit
-from transactions.signals import limit_changed, statuses_changed, transactions_posted
+from transactions.signals import (
+    history_rebuilt,
+    limit_changed,
+    statuses_changed,
+    transactions_posted,
+)
 from users.actors import NAME_MAX_LENGTH, Actor
 from users.models import ApiKey, User
 from users.signals import (
@@ -104,6 +110,20 @@ def _status_row(change: StatusChanged, at: datetime) -> Row:
     action = "unfrozen" if order.status == BalanceStatus.ACTIVE else "frozen"
     entity = ("balance", change.balance.id)
     return _row(order.actor, f"balance.{action}", entity, details, at)
+
+
+@receiver(history_rebuilt, dispatch_uid="audit.record_rebuilt_history")
+def record_rebuilt_history(rebuilt: Rebuilt, actor: Actor, **_kwargs: Any) -> None:
+    balance = rebuilt.balance
+    details = {
+        "of": balance.owner_name,
+        "currency": balance.currency,
+        "entries": rebuilt.count,
+        "first_version": rebuilt.first[0].version,
+        "last_version": rebuilt.last_version,
+    }
+    entity = ("balance", balance.pk)
+    _write([_row(actor, "balance.history_rebuilt", entity, details, timezone.now())])
 
 
 @receiver(limit_changed, dispatch_uid="audit.record_limit")

@@ -23,6 +23,8 @@ from ledgerlink.rows import insert_rows
 from ledgerlink.snapshot import consistent_snapshot
 from transactions.enums import TransactionStatus
 from transactions.models import Transaction
+from transactions.signals import history_rebuilt
+from users.actors import Actor
 
 CHUNK = 1000  # rows read or written at a time
 SHOWN = 3
@@ -57,14 +59,16 @@ class Lost:
 
 @dataclass(slots=True)
 class Rebuilt:
-    """How many entries were rebuilt for a balance, and the first of them."""
+    """How many entries were rebuilt for a balance, the first of them, and the last version."""
 
     balance: Balance
     count: int = 0
     first: list[Lost] = field(default_factory=list)
+    last_version: int = 0
 
     def add(self, entry: Lost) -> None:
         self.count += 1
+        self.last_version = entry.version
         if len(self.first) < SHOWN:
             self.first.append(entry)
 
@@ -124,7 +128,7 @@ def preview(balance_id: int, *, alone: bool) -> Rebuilt:
     return found
 
 
-def write(balance_id: int, *, alone: bool) -> Rebuilt:
+def write(balance_id: int, *, alone: bool, by: Actor) -> Rebuilt:
     """Write what the balance lacks, under its lock, or nothing. Raises as `rebuild`."""
     with atomic():
         balance = Balance.objects.select_for_update().get(pk=balance_id)
@@ -134,6 +138,8 @@ def write(balance_id: int, *, alone: bool) -> Rebuilt:
             insert_rows(BalanceHistory, _COLUMNS, [(balance_id, *astuple(e)) for e in chunk])
             for entry in chunk:
                 found.add(entry)
+        if found.count:
+            history_rebuilt.send(sender=None, rebuilt=found, actor=by)
     return found
 
 

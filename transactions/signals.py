@@ -9,6 +9,9 @@ transactions_posted = Signal()
 # changes: Sequence[StatusChanged] (transactions/instructions.py), at: datetime
 statuses_changed = Signal()
 
+# rebuilt: Rebuilt (transactions/backfill.py), actor: Actor. A receiver that fails leaves no entry.
+history_rebuilt = Signal()
+
 # limit: TransactionLimit, actor: Actor, changes: {field: [before, after]}, amounts as text
 limit_changed = Signal()
 

@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
+from audit.models import AuditLog
 from balances.enums import House
 from balances.models import Balance, BalanceHistory
 from tests import triggers
@@ -23,10 +24,12 @@ from tests.books import (
     transfer,
     withdrawal,
 )
+from tests.signals import connected
 from transactions import backfill
 from transactions.instructions import Reversal, Settlement
 from transactions.models import Transaction
 from transactions.processor import post_directly
+from transactions.signals import history_rebuilt
 from users.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -111,6 +114,44 @@ def test_history_lost_entirely_comes_back(books: list[Entry]) -> None:
     assert f"{len(books)} entries were written" in out
     assert history() == books
     assert_books_are_sound()
+
+
+def test_rebuilt_history_is_audited(books: list[Entry], alice: User, bob: User) -> None:
+    lose(balance=balance_of(alice), version__in=[1, 3, 4])
+    lose(balance=balance_of(bob), version=2)
+    run()
+    rebuilt = AuditLog.objects.filter(action="balance.history_rebuilt").order_by("pk")
+    assert not rebuilt.exists()
+    run(apply=True)
+    kept = [(row.actor_name, row.entity_id, row.details) for row in rebuilt]
+    assert kept == [
+        (
+            "backfill_balance_history",
+            str(balance_of(owner).pk),
+            {
+                "of": owner.username,
+                "currency": "USD",
+                "entries": count,
+                "first_version": first,
+                "last_version": last,
+            },
+        )
+        for owner, count, first, last in [(alice, 3, 1, 4), (bob, 1, 2, 2)]
+    ]
+
+
+def test_history_whose_audit_row_fails_is_not_rebuilt(books: list[Entry], alice: User) -> None:
+    lose(balance=balance_of(alice))
+    before = history()
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    with connected(history_rebuilt, fail), pytest.raises(ZeroDivisionError):
+        run(apply=True)
+    assert history() == before
+    run(apply=True)
+    assert history() == books
 
 
 def test_nothing_is_written_without_apply(books: list[Entry], alice: User) -> None:

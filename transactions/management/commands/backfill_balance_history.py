@@ -1,5 +1,6 @@
 """`manage.py backfill_balance_history`."""
 
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -15,6 +16,7 @@ from transactions.backfill import (
     write,
 )
 from transactions.progress import INTERRUPTED, progress, stop_on_signal
+from users.actors import Actor
 
 
 class Command(BaseCommand):
@@ -37,7 +39,8 @@ class Command(BaseCommand):
             ) from error
 
     def _rebuild_all(self, *, applies: bool) -> None:
-        rebuild_one = write if applies else preview
+        by = Actor.system("backfill_balance_history")
+        rebuild_one = partial(write, by=by) if applies else preview
         balances = incomplete_balances()
         entries = refused = 0
         with (
