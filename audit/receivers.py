@@ -12,10 +12,12 @@ from balances.enums import BalanceStatus
 from balances.money import format_amount
 from ledgerlink.rows import insert_rows
 from ledgerlink.timestamps import rfc3339
+from transactions.approval_model import Approval
 from transactions.backfill import Rebuilt
-from transactions.instructions import Posted, StatusChanged
+from transactions.instructions import Approved, Posted, StatusChanged
 from transactions.models import TransactionLimit
 from transactions.signals import (
+    approval_changed,
     history_rebuilt,
     limit_changed,
     statuses_changed,
@@ -74,6 +76,7 @@ def record_transactions(posted: Sequence[Posted], at: datetime, **_kwargs: Any) 
 
 def _transaction_row(posted: Posted, at: datetime) -> Row:
     t = posted.transaction
+    actor, both = _people(posted.order.actor, posted.order.approved)
     details: dict[str, Any] = {
         "type": t.type,
         "amount": format_amount(t.amount, t.currency),
@@ -89,7 +92,14 @@ def _transaction_row(posted: Posted, at: datetime) -> Row:
         details["reverses"] = str(t.reverses_id)
         details["reason"] = t.description
     action = f"transaction.{posted.action}"
-    return _row(posted.order.actor, action, ("transaction", t.pk), details, at)
+    return _row(actor, action, ("transaction", t.pk), details | both, at)
+
+
+def _people(asking: Actor, approved: Approved | None) -> tuple[Actor, dict[str, Any]]:
+    """Who did it in this request, and what names the other one where there were two."""
+    if approved is None:
+        return asking, {}
+    return approved.by, {"requested_by": asking.name, "approval": str(approved.approval_id)}
 
 
 @receiver(statuses_changed, dispatch_uid="audit.record_statuses")
@@ -107,9 +117,10 @@ def _status_row(change: StatusChanged, at: datetime) -> Row:
     }
     if order.until is not None:
         details["until"] = rfc3339(order.until)
+    actor, both = _people(order.actor, order.approved)
     action = "unfrozen" if order.status == BalanceStatus.ACTIVE else "frozen"
     entity = ("balance", change.balance.id)
-    return _row(order.actor, f"balance.{action}", entity, details, at)
+    return _row(actor, f"balance.{action}", entity, details | both, at)
 
 
 @receiver(history_rebuilt, dispatch_uid="audit.record_rebuilt_history")
@@ -128,14 +139,42 @@ def record_rebuilt_history(rebuilt: Rebuilt, actor: Actor, **_kwargs: Any) -> No
 
 @receiver(limit_changed, dispatch_uid="audit.record_limit")
 def record_limit(
-    limit: TransactionLimit, actor: Actor, changes: dict[str, Any], **_kwargs: Any
+    limit: TransactionLimit,
+    actor: Actor,
+    approved: Approved | None,
+    changes: dict[str, Any],
+    **_kwargs: Any,
 ) -> None:
+    actor, both = _people(actor, approved)
     details = {
         "of": limit.user.username if limit.user is not None else f"role {limit.role}",
         "currency": limit.currency,
         "changes": changes,
+        **both,
     }
     _write([_row(actor, "limit.changed", ("limit", limit.pk), details, timezone.now())])
+
+
+@receiver(approval_changed, dispatch_uid="audit.record_approval")
+def record_approval(approval: Approval, actor: Actor, **_kwargs: Any) -> None:
+    known: dict[str, Any] = {
+        "kind": str(approval.kind),
+        "summary": approval.summary,
+        "reason": approval.reason,
+        "requested_by": approval.requested_by.username,
+    }
+    if approval.decided_by is not None:
+        known["decided_by"] = approval.decided_by.username
+    if approval.transaction_id is not None:
+        known["transaction"] = str(approval.transaction_id)
+    known |= {
+        name: getattr(approval, name)
+        for name in ("comment", "failure_code")
+        if getattr(approval, name)
+    }
+    entity = ("approval", approval.pk)
+    at = approval.decided_at or approval.requested_at
+    _write([_row(actor, f"approval.{approval.status}", entity, known, at)])
 
 
 @receiver(users_created, dispatch_uid="audit.record_users_created")

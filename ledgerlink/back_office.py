@@ -105,6 +105,12 @@ BACK_OFFICE: dict[str, object] = {
                 "title": "Controls",
                 "items": [
                     _page(
+                        "Approvals",
+                        "how_to_reg",
+                        "transactions.approval",
+                        "What one person asked for and another one approves or rejects.",
+                    ),
+                    _page(
                         "Reconciliations",
                         "balance",
                         "transactions.reconciliation",

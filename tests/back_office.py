@@ -19,8 +19,12 @@ from audit.models import AuditLog, Seal, Verification
 from audit.sealing import seal_trail
 from audit.verification import keep as keep_verification
 from audit.verification import verify_trail
+from balances.enums import BalanceStatus
 from balances.models import Balance, BalanceHistory, Currency
 from tests.books import fund, idempotency, make_user, post_one, transfer
+from transactions.approval_model import Approval
+from transactions.approvals import request_approval
+from transactions.asked import Freeze
 from transactions.limits import set_limit
 from transactions.models import IdempotencyKey, Reconciliation, Transaction, TransactionLimit
 from transactions.reconciliation import keep, reconcile
@@ -97,6 +101,7 @@ MODELS: dict[type[Model], Pages] = {
     Transaction: BOOKS,
     IdempotencyKey: BOOKS,
     TransactionLimit: BOOKS,
+    Approval: BOOKS,
     Reconciliation: BOOKS,
     AuditLog: BOOKS,
     Seal: BOOKS,
@@ -204,10 +209,16 @@ def one_of_each(alice: User, bob: User) -> Transaction:
     assert made is not None
     limit(alice)
     add_note(user_id=alice.pk, text="Called about a fee.", by=Actor.of(bob))
+    ask_to_freeze(alice, make_user("asking", Role.FINANCE))
     keep(reconcile(), started_at=timezone.now(), took=timedelta(seconds=1))
     seal_trail(settled=timedelta(0))
     keep_verification(verify_trail(), started_at=timezone.now(), took=timedelta(seconds=1))
     return made
+
+
+def ask_to_freeze(user: User, by: User) -> None:
+    asked = Freeze(user_id=user.pk, currency="USD", status=BalanceStatus.FROZEN)
+    request_approval(asked=asked, reason="card stolen", by=Actor.of(by))
 
 
 def limit(user: User) -> None:

@@ -47,6 +47,7 @@ MUTABLE = {
     "transactions.Transaction": {"transaction_never_deleted", "transaction_final"},
     "transactions.IdempotencyKey": set(),
     "transactions.TransactionLimit": set(),
+    "transactions.Approval": {"approval_never_deleted", "approval_final"},
 }  # fmt: skip
 
 
@@ -94,6 +95,16 @@ def _name(node: ast.AST) -> str | None:
             return name
         case _:
             return None
+
+
+def test_only_approvals_say_that_a_second_person_agreed() -> None:
+    saying = {
+        module
+        for module in modules()
+        for node in ast.walk(ast.parse((ROOT / module).read_text(), module))
+        if isinstance(node, ast.Call) and _name(node.func) == "Approved"
+    }
+    assert saying == {"transactions/approvals.py"}
 
 
 def test_no_module_or_folder_is_a_junk_drawer() -> None:

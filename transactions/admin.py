@@ -12,12 +12,14 @@ from balances.money import money
 from ledgerlink.admin import ReadOnlyAdmin, badge, link, shown_time, uuid_of
 from ledgerlink.dossier import DossierAdmin
 from transactions import admin_customer  # noqa: F401 - registers its panels
+from transactions.admin_approvals import ApprovalAdmin
 from transactions.admin_colours import STATUS_COLOURS
 from transactions.admin_dossier import RELATED, transaction_dossier
 from transactions.admin_reconciliations import ReconciliationAdmin
 from transactions.models import IdempotencyKey, Transaction, TransactionLimit
 
 __all__ = [
+    "ApprovalAdmin",
     "IdempotencyKeyAdmin",
     "ReconciliationAdmin",
     "TransactionAdmin",

@@ -102,9 +102,10 @@ def _timeline(
 
 
 def _asked(t: Transaction, records: Sequence[Record]) -> Event:
-    """The trail names the key or the command where it was not a person."""
+    """The trail names the key or the command where it was not a person, and where there were two
+    people the second."""
     asked = t.requested_by.username if t.requested_by else ""
-    who = records[0].actor_name if records else asked
+    who = records[0].actor_name if records and t.approved_by is None else asked
     if t.status == TransactionStatus.FAILED:
         refusal = refusal_of(t.failure_code)
         return Event(t.created_at, "Refused", who, refusal.title if refusal else "", "danger")

@@ -8,3 +8,4 @@ class TransactionsConfig(AppConfig):
     def ready(self) -> None:
         if settings.PROMETHEUS_ENABLED:
             from transactions import metrics  # noqa: F401 - connects its receivers
+        from transactions import checks  # noqa: F401 - registers it

@@ -178,6 +178,7 @@ def _account_keys(orders: Sequence[Order]) -> set[AccountKey]:
 
 def _parties(orders: Sequence[Order], accounts: Iterable[Account]) -> dict[int, Party]:
     asked = {account.user_id for account in accounts} | {order.actor.user_id for order in orders}
+    asked |= {order.approved.by.user_id for order in orders if order.approved is not None}
     ids = {user_id for user_id in asked if user_id is not None}
     rows = User.objects.filter(pk__in=ids).values_list(
         "pk", "username", "role", "is_active", "deleted_at"

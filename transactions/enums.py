@@ -27,3 +27,22 @@ class FailureReason(StrEnum):
     LOCK = "lock"  # held by somebody else for too long
     COLLISION = "collision"  # a deadlock, a version, a key: two writers met
     ERROR = "error"
+
+
+class ApprovalKind(TextChoices):
+    """What one person asks for and another one approves."""
+
+    ADJUSTMENT = "adjustment"
+    REVERSAL = "reversal"
+    FREEZE = "freeze"  # or unfreeze
+    LIMIT = "limit"
+    WITHDRAWAL = "withdrawal"
+
+
+class ApprovalStatus(TextChoices):
+    REQUESTED = "requested"
+    APPROVED = "approved"  # and carried out
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"  # by the one who asked
+    EXPIRED = "expired"  # nobody decided in time
+    FAILED = "failed"  # approved, but refused by the posting engine

@@ -1,6 +1,6 @@
 """Why money did not move."""
 
-from ledgerlink.errors import LedgerError, Unavailable
+from ledgerlink.errors import InvalidInput, LedgerError, Unavailable
 
 
 class PostingRefused(LedgerError):
@@ -107,6 +107,57 @@ class ActorInactive(LedgerError):
     code = "user_inactive"
     title = "The user is deactivated"
     status = 403
+
+
+class ApprovalRequired(LedgerError):
+    """One person alone may not do this."""
+
+    code = "approval_required"
+    title = "A second person must approve this"
+    status = 403
+
+
+class NotAllowed(LedgerError):
+    code = "permission_denied"
+    title = "You may not do this"
+    status = 403
+
+
+class OwnRequest(LedgerError):
+    code = "own_request"
+    title = "Somebody else must decide on what you asked for"
+    status = 403
+
+
+class NotYourRequest(LedgerError):
+    code = "not_your_request"
+    title = "Only the one who asked may withdraw the request"
+    status = 403
+
+
+class ApprovalDecided(LedgerError):
+    code = "approval_decided"
+    title = "The request was decided before"
+    status = 409
+
+
+class ApprovalExpired(LedgerError):
+    code = "approval_expired"
+    title = "The request has expired"
+    status = 409
+
+
+class RequesterNotAllowed(LedgerError):
+    """Their role was taken away, or they were deactivated, after they asked."""
+
+    code = "requester_not_allowed"
+    title = "The one who asked may no longer do so"
+    status = 409
+
+
+class ExplanationMissing(InvalidInput):
+    code = "explanation_required"
+    title = "Say why"
 
 
 class GroupRefused(LedgerError):

@@ -36,6 +36,15 @@ class Idempotency:
 Seen = Mapping[AccountKey, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """That a second person agreed to an order. Only `transactions.approvals` says so (a test holds
+    it)."""
+
+    approval_id: UUID
+    by: Actor
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruction:
     """Move `amount` minor units of `currency` from `source` to `destination`, or, with
@@ -61,6 +70,7 @@ class Instruction:
     reverses: UUID | None = None
     allow_overdraft: bool = False  # takes the payer below their limit where funds are short
     seen: Seen | None = None
+    approved: Approved | None = None
     idempotency: Idempotency | None = None
     group: str | None = None  # instructions of one group are posted all or none
     id: UUID = field(default_factory=uuid7)
@@ -92,6 +102,7 @@ class Settlement:
     actor: Actor
     accounts: frozenset[AccountKey] | None = None
     seen: Seen | None = None
+    approved: None = None  # whoever may settle needs nobody else
     idempotency: Idempotency = field(default_factory=_unnamed_key)
     group: str | None = None
     id: UUID = field(default_factory=uuid7)
@@ -109,6 +120,7 @@ class Reversal:
     accounts: frozenset[AccountKey] | None = None
     allow_overdraft: bool = False
     seen: Seen | None = None
+    approved: Approved | None = None
     idempotency: Idempotency | None = None
     group: str | None = None
     id: UUID = field(default_factory=uuid7)
@@ -130,6 +142,7 @@ class StatusChange:
     until: datetime | None = None
     if_over: bool = False
     seen: Seen | None = None
+    approved: Approved | None = None
     idempotency: None = None
     group: str | None = None
     id: UUID = field(default_factory=uuid7)

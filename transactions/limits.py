@@ -11,7 +11,8 @@ from django.db.transaction import atomic
 from balances.accounts import Account
 from balances.money import format_amount
 from transactions.enums import TransactionStatus, TransactionType
-from transactions.instructions import Instruction, Party
+from transactions.errors import ApprovalRequired
+from transactions.instructions import Approved, Instruction, Party
 from transactions.models import Transaction, TransactionLimit
 from transactions.signals import limit_changed
 from users.actors import Actor
@@ -79,20 +80,26 @@ def set_limit(
     per_transaction: int | None,
     per_day: int | None,
     by: Actor,
+    approved: Approved | None = None,
 ) -> TransactionLimit:
-    """Set or replace the limits of a user, or of all users of a role; minor units, None: none."""
+    """Set or replace the limits of a user, or of all users of a role; minor units, None: none.
+
+    Raises ApprovalRequired when a person asks and no other has approved.
+    """
+    if by.is_person and approved is None:
+        raise ApprovalRequired("Ask for it; somebody else must approve it.")
     whose = {"user": subject} if isinstance(subject, User) else {"role": subject.value}
     new = {"per_transaction": per_transaction, "per_day": per_day}
     with atomic():
-        limit = TransactionLimit.objects.select_for_update().filter(currency=currency, **whose)
-        before = limit.first() or TransactionLimit(currency=currency, **whose)
+        TransactionLimit.objects.get_or_create(currency=currency, **whose)
+        before = TransactionLimit.objects.select_for_update().get(currency=currency, **whose)
         changes = {
             name: [_text(getattr(before, name), currency), _text(value, currency)]
             for name, value in new.items()
         }
         before.per_transaction, before.per_day = per_transaction, per_day
         before.save()
-        limit_changed.send(sender=None, limit=before, actor=by, changes=changes)
+        limit_changed.send(sender=None, limit=before, actor=by, approved=approved, changes=changes)
     return before
 
 

@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 from balances.enums import AccountKey
 from balances.models import CURRENCY_MAX_LENGTH, Balance
 from ledgerlink.operators import NAME_MAX_LENGTH as OPERATOR_MAX_LENGTH
+from transactions.approval_model import Approval  # noqa: F401 - where Django looks for models
 from transactions.enums import TransactionStatus, TransactionType
 from users.roles import Role
 

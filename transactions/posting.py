@@ -29,6 +29,7 @@ from balances.signals import balances_changed
 from ledgerlink.errors import LedgerError
 from ledgerlink.rows import insert_rows
 from transactions import errors
+from transactions.approval_rules import needs_approval
 from transactions.book import Book, NewKey, UsedKey, open_book
 from transactions.enums import TransactionStatus, TransactionType
 from transactions.instructions import (
@@ -151,6 +152,7 @@ def _post_one(book: Book, order: Order) -> Outcome:
     try:
         _require_active(book, order)
         _require_as_seen(book, order)
+        _require_second_person(book, order)
         match order:
             case Settlement():
                 outcome = _settle(book, order)
@@ -243,6 +245,7 @@ def _reverse(book: Book, order: Reversal) -> Outcome:
         reference=original.reference,
         reverses=original.pk,
         allow_overdraft=order.allow_overdraft,
+        approved=order.approved,
         id=order.id,
     )
     return _move(book, order, back)
@@ -273,11 +276,24 @@ def _named(book: Book, order: Settlement | Reversal) -> Transaction:
 
 
 def _require_active(book: Book, order: Order) -> None:
-    """Raises ActorInactive when the one who asks was deactivated a moment ago."""
-    if order.actor.user_id is not None:
-        asking = book.parties.get(order.actor.user_id)
-        if asking is None or not asking.is_active:
-            raise errors.ActorInactive("This user has been deactivated.")
+    """Raises ActorInactive when one who asks or approves was deactivated a moment ago."""
+    people = [order.actor] if order.approved is None else [order.actor, order.approved.by]
+    for person in people:
+        if person.user_id is not None:
+            party = book.parties.get(person.user_id)
+            if party is None or not party.is_active:
+                raise errors.ActorInactive("This user has been deactivated.")
+
+
+def _require_second_person(book: Book, order: Order) -> None:
+    """Raises ApprovalRequired when one person alone asks for what takes two."""
+    assert order.approved is None or order.approved.by.user_id != order.actor.user_id
+    reversed_ = None
+    if isinstance(order, Reversal):
+        original = _named(book, order)
+        reversed_ = original.type, book.accounts_by_id[original.destination_id].user_id
+    if needs_approval(order, reversed_):
+        raise errors.ApprovalRequired("Ask for it; somebody else must approve it.")
 
 
 def _require_as_seen(book: Book, order: Order) -> None:
@@ -321,6 +337,7 @@ def _transaction(
         metadata=dict(instruction.metadata),
         reverses_id=instruction.reverses,
         requested_by_id=instruction.actor.user_id,
+        approved_by_id=instruction.approved.by.user_id if instruction.approved else None,
         created_at=book.at,
         effective_at=instruction.effective_at or book.at,
     )
@@ -395,6 +412,7 @@ _TRANSACTION_COLUMNS = (
     "failure_code",
     "reverses_id",
     "requested_by_id",
+    "approved_by_id",
     "created_at",
     "effective_at",
     "completed_at",

@@ -237,6 +237,7 @@ _MOVING: _Refused = [
     errors.UnknownParty,
 ]
 _FUNDING: _Refused = [*_MOVING, errors.FundingNotAllowed]
+_WITHDRAWING: _Refused = [*_FUNDING, errors.ApprovalRequired]
 _SETTLING: _Refused = [
     "permission_denied",
     *_KEYS,
@@ -318,9 +319,10 @@ describe(
     withdraw=_moving(
         "withdraw",
         "Pay out money to the world outside",
-        f"From the caller, where self-service is on, or from the user whom staff names. {_GUARDS}",
+        f"From the caller, where self-service is on, or from the user whom staff names: above an "
+        f"amount that is configured only with a second person's approval. {_GUARDS}",
         FundingBody,
-        refused=_FUNDING,
+        refused=_WITHDRAWING,
         examples=[request_example("Withdrawal", {"amount": "50.00"})],
     ),
     capture=_settling(
@@ -341,10 +343,15 @@ describe(
         "reverse",
         "Give a completed transaction back",
         "All that is left of it, or `amount`; repeatedly, up to the original. Whoever received a "
-        "transfer may; staff may reverse anything, and with `allow_overdraft` also where the money "
-        "was spent.",
+        "transfer may. Backends of staff may reverse anything, and with `allow_overdraft` also "
+        "where the money was spent; people of staff need a second person's approval for that.",
         ReverseBody,
-        refused=[*_MOVING, errors.NotReversible, errors.ReversalTooLarge],
+        refused=[
+            *_MOVING,
+            errors.NotReversible,
+            errors.ReversalTooLarge,
+            errors.ApprovalRequired,
+        ],
         examples=[request_example("Refund", {"amount": "5.00", "reason": "One was broken"})],
     ),
     batch=operation(

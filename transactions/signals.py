@@ -12,8 +12,12 @@ statuses_changed = Signal()
 # rebuilt: Rebuilt (transactions/backfill.py), actor: Actor. A receiver that fails leaves no entry.
 history_rebuilt = Signal()
 
-# limit: TransactionLimit, actor: Actor, changes: {field: [before, after]}, amounts as text
+# limit: TransactionLimit, actor: Actor, approved: Approved | None, changes:
+# {field: [before, after]}, amounts as text
 limit_changed = Signal()
+
+# approval: Approval as it is now, actor: Actor who made it so
+approval_changed = Signal()
 
 # --- Notices of how posting goes, for whoever measures it. Sent outside of the database transaction
 # with `send_robust`: a receiver that fails changes nothing. ---

@@ -22,6 +22,8 @@ class Capability(StrEnum):
     READ_USERS = "read_users"
     READ_AUDIT = "read_audit"
     MOVE_ANY_MONEY = "move_any_money"  # deposit, withdraw and transfer for any user
+    REQUEST_APPROVAL = "request_approval"  # ask for what needs a second person
+    APPROVE = "approve"  # decide on what somebody else asked for
     MANAGE_USERS = "manage_users"  # create with a role, change, deactivate and delete any user
     MANAGE_API_KEYS = "manage_api_keys"  # create, read, rotate and revoke keys for any user
 
@@ -43,7 +45,11 @@ class Scope(TextChoices):
 _AUDITOR = frozenset(
     {Capability.READ_ALL_BOOKS, Capability.READ_USERS, Capability.READ_AUDIT},
 )
-_FINANCE = _AUDITOR | {Capability.MOVE_ANY_MONEY}
+_FINANCE = _AUDITOR | {
+    Capability.MOVE_ANY_MONEY,
+    Capability.REQUEST_APPROVAL,
+    Capability.APPROVE,
+}
 _ADMIN = _FINANCE | {Capability.MANAGE_USERS, Capability.MANAGE_API_KEYS}
 
 CAPABILITIES: dict[Role, frozenset[Capability]] = {
@@ -63,6 +69,7 @@ _READING = (
     "balances.view_currency",
     "transactions.view_transaction",
     "transactions.view_transactionlimit",
+    "transactions.view_approval",
     "transactions.view_reconciliation",
     "audit.view_auditlog",
     "audit.view_seal",

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,8 @@ from rest_framework_simplejwt.tokens import AccessToken
 from audit.models import AuditLog
 from balances.models import Balance, BalanceHistory
 from transactions.models import IdempotencyKey, Transaction
+from users.actors import Actor
+from users.api_keys import create_api_key
 from users.models import User
 
 API = "/api/v1"
@@ -71,6 +74,14 @@ class Api:
             method, path, data, content_type=content_type, headers=sent, **environ
         )
         return response
+
+
+def with_key(user: User, scopes: Iterable[str]) -> Api:
+    """A backend that shows an API key of the user."""
+    made = create_api_key(user_id=user.pk, name="test", scopes=scopes, by=Actor.system("tests"))
+    api = Api()
+    api.headers["Authorization"] = f"Api-Key {made.text}"
+    return api
 
 
 def token_of(user: User) -> str:

@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.api.client import Api
+from tests.api.client import Api, with_key
 from users.models import User
+from users.roles import Scope
 
 
 @pytest.fixture
@@ -34,6 +35,12 @@ def as_auditor(auditor: User) -> Api:
 @pytest.fixture
 def as_finance(finance: User) -> Api:
     return Api(finance)
+
+
+@pytest.fixture
+def as_backend(finance: User) -> Api:
+    """A program with an API key of Finance."""
+    return with_key(finance, Scope.values)
 
 
 @pytest.fixture

@@ -16,7 +16,16 @@ from tests.api.client import Api, body_of
 from tests.server_process import REPOSITORY
 from transactions.backfill import HistoryContradicted
 from transactions.csv_lines import ImportRefused
-from transactions.errors import FreezeOver, StatusUnchanged
+from transactions.errors import (
+    ApprovalDecided,
+    ApprovalExpired,
+    ExplanationMissing,
+    FreezeOver,
+    NotYourRequest,
+    OwnRequest,
+    RequesterNotAllowed,
+    StatusUnchanged,
+)
 from transactions.import_rows import InvalidRow
 from users.scopes import SCOPES
 
@@ -25,7 +34,13 @@ NOT_ANSWERED = {"error", "group_refused", "refused_before"} | {
     HistoryContradicted.code,
     ImportRefused.code,
     InvalidRow.code,
+    ApprovalDecided.code,
+    ApprovalExpired.code,
+    ExplanationMissing.code,
     FreezeOver.code,
+    NotYourRequest.code,
+    OwnRequest.code,
+    RequesterNotAllowed.code,
     StatusUnchanged.code,
 }
 

@@ -80,8 +80,9 @@ def test_receiver_gives_back_and_sees_their_own_balance(
         ("bob", 201),
         ("charlie", 404),
         ("auditor", 403),
-        ("finance", 201),
-        ("admin", 201),
+        ("finance", 403),
+        ("admin", 403),
+        ("backend", 201),
         ("anonymous", 401),
     ],
 )
@@ -96,9 +97,9 @@ def test_who_reverses_a_transfer(
 
 @pytest.mark.parametrize("kind", ["deposit", "withdrawal"])
 @pytest.mark.parametrize(
-    ("who", "status"), [("alice", 403), ("auditor", 403), ("finance", 201), ("charlie", 404)]
+    ("who", "status"), [("alice", 403), ("auditor", 403), ("backend", 201), ("charlie", 404)]
 )
-def test_only_staff_reverses_what_came_from_or_went_outside(
+def test_only_backends_of_staff_reverse_what_came_from_or_went_outside(
     kind: str, who: str, status: int, alice: User, request: pytest.FixtureRequest
 ) -> None:
     t = fund(alice, "10.00")
@@ -115,19 +116,30 @@ def test_only_staff_reverses_what_came_from_or_went_outside(
         assert amount_of(House.EXTERNAL) == -after
 
 
-def test_only_staff_overdraws(
-    paid: Transaction, bob: User, charlie: User, as_bob: Api, as_finance: Api
+def test_only_backends_of_staff_overdraw(
+    paid: Transaction, bob: User, charlie: User, as_bob: Api, as_backend: Api
 ) -> None:
     moved(transfer(bob, charlie, "30.00"))
     body = {**REASON, "allow_overdraft": True}
     assert_problem(as_bob.post(path_of(paid), body), 403, "permission_denied")
     assert_problem(as_bob.post(path_of(paid), REASON), 422, "insufficient_funds")
-    assert_problem(as_finance.post(path_of(paid), REASON), 422, "insufficient_funds")
+    assert_problem(as_backend.post(path_of(paid), REASON), 422, "insufficient_funds")
     assert (amount_of(bob), balance_of(bob).forced_overdraft) == (0, 0)
-    balance = body_of(as_finance.post(path_of(paid), body))["balance"]
+    balance = body_of(as_backend.post(path_of(paid), body))["balance"]
     assert (balance["amount"], balance["available"]) == ("-30.00", "-30.00")
     assert balance_of(bob).forced_overdraft == 3_000
     assert all(proof.holds for proof in reconcile())
+
+
+def test_one_person_of_staff_alone_is_told_to_ask_another(
+    paid: Transaction, as_finance: Api, as_admin: Api
+) -> None:
+    before = books()
+    for api in (as_finance, as_admin):
+        for more in ({}, {"allow_overdraft": True}, {"dry_run": True}):
+            response = api.post(path_of(paid), REASON | more, key="k")
+            assert_problem(response, 403, "approval_required")
+    assert books() == before
 
 
 def test_refused_reversal_is_kept_as_failed(
@@ -151,10 +163,10 @@ def test_parts_never_exceed_the_original(paid: Transaction, bob: User, as_bob: A
 
 
 def test_reversal_is_not_reversed(
-    paid: Transaction, as_bob: Api, as_alice: Api, as_finance: Api
+    paid: Transaction, as_bob: Api, as_alice: Api, as_backend: Api
 ) -> None:
     back = moved(reverse(paid))
-    assert_problem(as_finance.post(path_of(back), REASON), 422, "not_reversible")
+    assert_problem(as_backend.post(path_of(back), REASON), 422, "not_reversible")
     for api in (as_alice, as_bob):
         assert_problem(api.post(path_of(back), REASON), 403, "permission_denied")
 
@@ -260,13 +272,13 @@ def test_reason_is_required(paid: Transaction, as_bob: Api) -> None:
     ("currency", "part", "left"), [("JPY", "7", "23"), ("BHD", "0.007", "29.993")]
 )
 def test_part_has_the_decimals_of_the_original(
-    currency: str, part: str, left: str, alice: User, as_finance: Api
+    currency: str, part: str, left: str, alice: User, as_backend: Api
 ) -> None:
     t = fund(alice, "30", currency)
-    wrong = as_finance.post(
+    wrong = as_backend.post(
         path_of(t), {**REASON, "amount": f"{part}.5" if currency == "JPY" else f"{part}1"}
     )
     problem = assert_problem(wrong, 400, "invalid_request")
     assert [e["code"] for e in problem["errors"]["amount"]] == ["too_many_decimals"]
-    answer = body_of(as_finance.post(path_of(t), {**REASON, "amount": part}))
+    answer = body_of(as_backend.post(path_of(t), {**REASON, "amount": part}))
     assert (answer["amount"], answer["balance"]["amount"]) == (part, left)

@@ -14,6 +14,7 @@ from balances.enums import House
 from balances.models import Balance
 from tests.books import balance_of, fund, idempotency, post_one, transfer
 from tests.refusals import constraint_names, delete_row, refused_by, trigger_names
+from tests.transactions.test_approval_constraints import BAD_APPROVALS
 from transactions.enums import TransactionStatus, TransactionType
 from transactions.models import IdempotencyKey, Reconciliation, Transaction, TransactionLimit
 from transactions.reconciliation import keep, reconcile
@@ -69,7 +70,8 @@ def new_transaction(**fields: Any) -> Transaction:
 
 
 def test_constraints_are_all_broken_here() -> None:
-    assert {*BAD_TRANSACTIONS, *OF_LIMITS, *BY_OTHER_MEANS} == constraint_names("transactions")
+    here = {*BAD_TRANSACTIONS, *OF_LIMITS, *BY_OTHER_MEANS}
+    assert here | BAD_APPROVALS.keys() == constraint_names("transactions")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +144,8 @@ OF_RECONCILIATIONS = {"reconciliation_never_changed", "reconciliation_never_dele
 
 
 def test_triggers_are_all_met_here() -> None:
-    assert {*dict(FORBIDDEN), *OF_RECONCILIATIONS} == trigger_names("transactions")
+    of_approvals = {"approval_final", "approval_never_deleted"}
+    assert {*dict(FORBIDDEN), *OF_RECONCILIATIONS, *of_approvals} == trigger_names("transactions")
 
 
 def test_reconciliation_stays_as_it_was_kept() -> None:

@@ -19,6 +19,8 @@ from tests.server_process import REPOSITORY
 
 APPS = ("audit", "balances", "transactions", "users")
 TRIGGERS = {
+    "approval_final",
+    "approval_never_deleted",
     "audit_never_changed",
     "audit_never_deleted",
     "note_never_changed",

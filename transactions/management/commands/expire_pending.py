@@ -4,20 +4,23 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from transactions.approvals import expire_approvals
 from transactions.expiry import end_freezes, expire_pending
 from transactions.progress import stop_on_signal
 
 
 class Command(BaseCommand):
     help = (
-        "Cancels pending transactions that have expired and releases what they hold, and unfreezes "
-        "balances whose freeze has ended. Run it every minute or so; what has expired does not "
-        "count in any case."
+        "Cancels pending transactions that have expired and releases what they hold, unfreezes "
+        "balances whose freeze has ended, and ends requests that nobody approved or rejected in "
+        "time. Run it every minute or so; what has expired does not count in any case."
     )
 
     def handle(self, **_options: Any) -> None:
         with stop_on_signal() as stop:
             cancelled = expire_pending(stop.is_set)
             unfrozen = end_freezes(stop.is_set)
+            undecided = expire_approvals(stop.is_set)
         self.stdout.write(f"Cancelled {cancelled} expired transactions.")
         self.stdout.write(f"Unfroze {unfrozen} balances.")
+        self.stdout.write(f"{undecided} requests expired undecided.")
