@@ -18,12 +18,11 @@ from django.utils import timezone
 
 from audit.fingerprints import NO_SEAL, Fingerprint, pages, seal_hash
 from audit.models import AuditLog, Seal
+from ledgerlink.database_errors import is_collision
 from ledgerlink.operators import operator
 
 SETTLED = timedelta(minutes=10)
 RECORDS_PER_SEAL = 100_000
-
-_WAITED_IN_VAIN = {1205, 1213}  # MySQL: lock wait timeout, deadlock
 
 
 class NotSettledError(Exception):
@@ -98,7 +97,7 @@ def _seal(last: Seal | None, covered: Fingerprint) -> Seal | None:
     except IntegrityError as error:
         raise SealedMeanwhileError from error
     except OperationalError as error:
-        if error.args[0] in _WAITED_IN_VAIN:
+        if is_collision(error):
             raise NotSettledError from error
         raise
     return seal

@@ -2,11 +2,11 @@
 
 import json
 import logging
+import sys
 from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from rest_framework import exceptions
@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from ledgerlink.context import current_request
+from ledgerlink.database_errors import is_collision, is_lost
 from ledgerlink.errors import LedgerError, TryAgainLater, Unavailable
 from ledgerlink.throttling import refusal_of
 
@@ -22,8 +23,6 @@ logger = logging.getLogger(__name__)
 CONTENT_TYPE = "application/problem+json"
 COMPACT = (",", ":")  # JSON separators, as DRF writes it
 CHALLENGE = 'Bearer realm="api"'
-RETRY_AFTER_DATABASE = 2  # seconds
-OUTAGE = Unavailable("The database can't be reached. Try again.", retry_after=RETRY_AFTER_DATABASE)
 
 Errors = dict[str, Any]
 
@@ -61,9 +60,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
     set_rollback()
     error = refusal_of(context.get("request"), error)
     headers: dict[str, str] = {}
-    if isinstance(error, (OperationalError, InterfaceError)):
-        logger.error("database unavailable: %s", type(error).__name__)
-        error = OUTAGE
+    error = _outage(error) or error
     if isinstance(error, LedgerError):
         body = of_ledger_error(error)
         if isinstance(error, TryAgainLater):
@@ -73,6 +70,16 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
     else:
         body, headers = _of_framework_error(error)
     return Response(body, status=body["status"], headers=headers, content_type=CONTENT_TYPE)
+
+
+def _outage(error: BaseException | None) -> Unavailable | None:
+    """That the database can't serve just now; None for what is wrong with the question."""
+    if error is None or not (is_lost(error) or is_collision(error)):
+        return None
+    logger.error("database unavailable: %s", error)
+    if is_collision(error):
+        return Unavailable("Others are changing the same just now. Try again.", retry_after=1)
+    return Unavailable("The database can't be reached. Try again.", retry_after=2)
 
 
 # What Django and DRF raise: status, code, and a sentence where theirs would not do.
@@ -148,7 +155,13 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return _page(request, 500, "internal_error", "Something went wrong on our side.")
+    """Django calls it while it handles the exception that a view, or a middleware, raised."""
+    outage = _outage(sys.exception())
+    if outage is None:
+        return _page(request, 500, "internal_error", "Something went wrong on our side.")
+    page = _page(request, outage.status, outage.code, outage.detail)
+    page["Retry-After"] = str(outage.retry_after)
+    return page
 
 
 def _page(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:

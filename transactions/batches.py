@@ -13,9 +13,10 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
-from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection
+from django.db import IntegrityError, connection
 
 from balances.accounts import ConcurrentUpdate
+from ledgerlink.database_errors import is_collision, is_held_up, is_lost, never_connected
 from ledgerlink.errors import Unavailable
 from transactions.enums import FailureReason
 from transactions.errors import OutcomeUnknown
@@ -31,12 +32,6 @@ Result = UnitOutcome | Exception
 ATTEMPTS = 6
 FIRST_PAUSE = 0.005  # seconds; doubled at each attempt, with jitter
 PATIENCE = 15.0  # seconds, plus what one attempt takes: 5 at a lock, 30 at a server that stalls
-
-# MySQL and MariaDB error numbers.
-_LOCK_WAIT_TIMEOUT = 1205
-_COLLISIONS = {1020, 1213}  # record changed, deadlock
-_NEVER_CONNECTED = {1040, 1047, 1203, 2002, 2003}  # too many connections, node not ready, refused
-_LOST = {1053, 1927, 2006, 2013, 2055} | _NEVER_CONNECTED
 
 
 def post_units(units: Sequence[Unit], *, dry_run: bool = False) -> list[Result]:
@@ -61,7 +56,7 @@ def post_units(units: Sequence[Unit], *, dry_run: bool = False) -> list[Result]:
                 logger.warning("a batch of %d is split: %s", len(part), type(error).__name__)
                 line += [part[: len(part) // 2], part[len(part) // 2 :]]
                 continue
-            if _is_held_up(error) and not connection.in_atomic_block:
+            if is_held_up(error) and not connection.in_atomic_block:
                 line.append(part)
                 continue
             logger.exception("a batch could not be posted")
@@ -87,7 +82,7 @@ def _post_with_retries(
         except Exception as error:
             logger.info("attempt %d of a batch failed: %s", attempt, type(error).__name__)
             attempt_failed.send_robust(sender=None, reason=_reason(error))
-            if _is_lost(error):
+            if is_lost(error):
                 in_doubt = in_doubt or (not dry_run and _may_have_committed(error))
                 connection.close()
             elif attempt == ATTEMPTS or not _is_tried_again(error, in_doubt=in_doubt):
@@ -112,7 +107,7 @@ def _attempt(units: Sequence[Unit], *, in_doubt: bool, dry_run: bool) -> Sequenc
 
 def _is_tried_again(error: Exception, *, in_doubt: bool) -> bool:
     """In one piece. What a lock holds up is split instead, unless it may have been posted."""
-    return _is_collision(error) and (in_doubt or not _is_held_up(error))
+    return _met_another(error) and (in_doubt or not is_held_up(error))
 
 
 def _outcome_unknown() -> OutcomeUnknown:
@@ -135,47 +130,26 @@ def _finish(units: Sequence[Unit]) -> list[UnitOutcome]:
     return whole
 
 
-def _number(error: Exception) -> int:
-    known = isinstance(error, DatabaseError) and error.args and isinstance(error.args[0], int)
-    return error.args[0] if known else 0
-
-
 def _reason(error: Exception) -> str:
     """Why an attempt failed, in a word."""
-    if _is_lost(error):
+    if is_lost(error):
         return FailureReason.CONNECTION
-    if _is_held_up(error):
+    if is_held_up(error):
         return FailureReason.LOCK
-    return FailureReason.COLLISION if _is_collision(error) else FailureReason.ERROR
-
-
-def _is_lost(error: Exception) -> bool:
-    return isinstance(error, InterfaceError) or _number(error) in _LOST
+    return FailureReason.COLLISION if _met_another(error) else FailureReason.ERROR
 
 
 def _may_have_committed(error: BaseException | None) -> bool:
     """Whether a connection that was open is gone. Django reconnects as it leaves `atomic`, so the
     error of a commit can hide behind that of a server that can't be reached any more."""
     while error is not None:
-        if isinstance(error, Exception) and _is_lost(error) and not _never_connected(error):
+        if is_lost(error) and not never_connected(error):
             return True
         error = error.__context__
     return False
 
 
-def _never_connected(error: Exception) -> bool:
-    return _number(error) in _NEVER_CONNECTED
-
-
-def _is_collision(error: Exception) -> bool:
+def _met_another(error: Exception) -> bool:
     """Two writers met: on a lock, on a version, or on a unique key (which the next attempt then
     finds taken and replays)."""
-    if isinstance(error, (ConcurrentUpdate, IntegrityError)):
-        return True
-    return _is_held_up(error) or _number(error) in _COLLISIONS
-
-
-def _is_held_up(error: Exception) -> bool:
-    """A lock was not granted, after all the time that the database lets one wait."""
-    locked = isinstance(error, OperationalError) and "locked" in str(error)  # SQLite
-    return locked or _number(error) == _LOCK_WAIT_TIMEOUT
+    return is_collision(error) or isinstance(error, (ConcurrentUpdate, IntegrityError))

@@ -8,9 +8,11 @@ from typing import ParamSpec, TypeVar
 
 from django.db import OperationalError, connection
 
+from ledgerlink.database_errors import is_collision
+
 ATTEMPTS = 4
 FIRST_PAUSE = 0.01  # seconds; doubled at each attempt, with jitter
-_COLLISIONS = {1020, 1205, 1213}  # MySQL: record changed, lock wait timeout, deadlock
+PATIENCE = 15.0  # seconds, after which no further attempt begins
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -27,18 +29,16 @@ def retry_collisions(write: Callable[Arguments, Result]) -> Callable[Arguments, 
     @wraps(write)
     def tried(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         pause = FIRST_PAUSE
+        deadline = time.monotonic() + PATIENCE
         for _ in range(ATTEMPTS - 1):
             try:
                 return write(*args, **kwargs)
             except OperationalError as error:
-                if connection.in_atomic_block or _number(error) not in _COLLISIONS:
+                late = time.monotonic() > deadline
+                if late or connection.in_atomic_block or not is_collision(error):
                     raise
             time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
             pause *= 2
         return write(*args, **kwargs)
 
     return tried
-
-
-def _number(error: OperationalError) -> int | None:
-    return error.args[0] if error.args and isinstance(error.args[0], int) else None

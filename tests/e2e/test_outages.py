@@ -136,6 +136,10 @@ def test_database_gone_is_unavailable_and_logs_nobody_out(
     with client(server.url) as http:
         names = {"username": bob.username, "password": PASSWORD}
         asked += [http.post("auth/login", json=names) for _ in range(WORKERS)]
+        http.cookies.set("sessionid", "a" * 32)
+        page = http.get(f"{server.url}/admin/")
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "2")
+    assert "The database can&#x27;t be reached" in page.text
     for answer in asked:
         assert answer.status_code == 503, answer.text
         assert answer.headers["Content-Type"] == "application/problem+json"

@@ -21,6 +21,12 @@ ERRORS: list[tuple[Exception, int, str]] = [
     (NotFound(), 404, "not_found"),
     (Unavailable(retry_after=7), 503, "service_unavailable"),
     (OperationalError(2006, "gone"), 503, "service_unavailable"),
+    (OperationalError(2003, "can't connect"), 503, "service_unavailable"),
+    (OperationalError(1213, "deadlock"), 503, "service_unavailable"),
+    (OperationalError("database is locked"), 503, "service_unavailable"),
+    (OperationalError(1054, "Unknown column in balances_balance"), 500, "internal_error"),
+    (OperationalError(1644, "entry_never_changed: append-only"), 500, "internal_error"),
+    (OperationalError("no such column: balances_balance.x"), 500, "internal_error"),
     (InterfaceError("closed"), 503, "service_unavailable"),
     (Http404("no row in balances_balance"), 404, "not_found"),
     (exceptions.NotFound(), 404, "not_found"),
@@ -104,6 +110,21 @@ def test_djangos_own_errors_are_problems_too(view: Any, status: int) -> None:
     assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json")
     assert json.loads(answer.content)["status"] == status
     assert b"secret" not in answer.content
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(OperationalError(2006, "gone"), 503), (OperationalError(1054, "?"), 500)]
+)
+@pytest.mark.parametrize("path", ["/admin/", "/"])
+def test_page_without_a_database_says_so(error: Exception, status: int, path: str) -> None:
+    try:
+        raise error
+    except OperationalError:
+        answer = problems.server_error(RequestFactory().get(path))
+    assert answer.status_code == status
+    assert ("Retry-After" in answer.headers) == (status == 503)
+    assert (b"The database can" in answer.content) == (status == 503)
+    assert answer["Content-Type"].startswith("text/html" if path == "/admin/" else "application/")
 
 
 def test_server_error_is_a_problem_too() -> None:
