@@ -61,7 +61,7 @@ class Import:
     ) -> None:
         self._file = file
         self._reader = reader
-        self._name = name
+        self.name = name
         self._actor = actor
         self._batch_size = batch_size
         self._users: dict[str, int] = {}
@@ -129,7 +129,7 @@ class Import:
         return self._key(str(seen[said]), *fields)
 
     def _key(self, *parts: str) -> str:
-        return hashlib.sha256("\0".join((self._name, *parts)).encode()).hexdigest()
+        return hashlib.sha256("\0".join((self.name, *parts)).encode()).hexdigest()
 
     def _there(self, rows: Sequence[_Numbered]) -> set[str]:
         """The keys of those rows that were posted already."""

@@ -139,6 +139,18 @@ def test_import_under_another_name_is_another_import(tmp_path: Path, alice: User
     assert amount_of(alice) == 600
 
 
+def test_rows_taken_for_old_ones_are_told(tmp_path: Path, alice: User) -> None:
+    """Tuesday's file has the name of Monday's, and one row that reads the same."""
+    head = "type,from,to,amount\n"
+    monday = run_import(written(tmp_path, head + "deposit,,alice,1.00\n"))
+    assert "the name moves.csv" not in monday
+    tuesday = written(tmp_path, head + "deposit,,alice,1.00\ndeposit,,alice,2.00\n")
+    assert "1 of 2 rows were already there under the name moves.csv" in run_import(tuesday)
+    assert amount_of(alice) == 300
+    assert "under the name" not in run_import(tuesday, name="tuesday")
+    assert amount_of(alice) == 600
+
+
 def test_import_of_a_mended_file_posts_what_was_left_out(
     tmp_path: Path, alice: User, bob: User
 ) -> None:

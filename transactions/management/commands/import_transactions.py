@@ -49,7 +49,8 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--name",
-            help="what the import is known by when it is repeated (default: the file's name)",
+            help="what the import is known by when it is repeated (default: the file's name); "
+            "another file that is called the same needs one, or rows alike are taken for old ones",
         )
         parser.add_argument(
             "--skip-invalid", action="store_true", help="leave bad lines out and report them"
@@ -117,6 +118,13 @@ class Command(BaseCommand):
         self._report_skipped(tally.problems)
         self.stdout.write(f"{name}: {_summary(tally)}")
         self.stdout.write(f"{seconds:.1f} s, {tally.rows / seconds:.0f} rows/s")
+        if tally.already_there:
+            self.stdout.write(
+                f"{tally.already_there} of {tally.rows} rows were already there under the name "
+                f"{work.name}, and "
+                "were not posted again. A file of new rows that read the same needs a --name of "
+                "its own."
+            )
 
     def _follow(
         self,
