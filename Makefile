@@ -7,7 +7,7 @@ DEV      := $(VENV)/.installed-dev
 PYTHONS  := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test fuzz bench-pages bench-api bench-metrics check format lock schema clean
+.PHONY: help run dev test fuzz bench-pages bench-api bench-metrics image-steps check format lock schema clean
 
 # Installs one requirements file into the virtual environment: with uv where there is one.
 define install
@@ -44,10 +44,14 @@ bench-metrics: $(DEV) ## what metrics cost: transfers a second with and without 
 fuzz: $(DEV) ## thousands of requests made up from the OpenAPI document, on each engine (SECONDS=600)
 	@FUZZ_SECONDS=$(or $(SECONDS),600) $(BIN)/python -m tests.run tests/e2e/test_openapi.py -s
 
-check: $(DEV) ## lint, formatting, types, system checks, missing migrations, the OpenAPI document
+image-steps: $(DEV) ## build and run the image without a container engine (root, Linux)
+	@$(BIN)/python -m tests.image.steps
+
+check: $(DEV) ## lint, formatting, types, Dockerfile, system checks, migrations, the OpenAPI document
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
+	$(BIN)/hadolint Dockerfile
 	$(BIN)/python manage.py check
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn > /dev/null

@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # wherever gunicorn is started
 
-from ledgerlink.environment import flag, number, text
+from ledgerlink.environment import flag, items, number, text
 
 _scales = text("DB_HOST") and text("REDIS_HOST")
 
@@ -18,6 +18,8 @@ threads = number("WEB_THREADS", 32)
 timeout = 60  # seconds without a heartbeat of the worker
 graceful_timeout = 30  # seconds for requests in flight at SIGTERM
 keepalive = 30  # seconds
+# A proxy that ends TLS tells so with X-Forwarded-Proto.
+forwarded_allow_ips = ",".join(["127.0.0.1", "::1", *items("TRUSTED_PROXIES")])
 accesslog = None
 errorlog = "-"
 loglevel = text("LOG_LEVEL", "info").lower()

@@ -11,8 +11,8 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 
-from ledgerlink.environment import number
-from ledgerlink.secrets import MIN_SECRET_LENGTH
+from ledgerlink.environment import number, text
+from ledgerlink.secrets import MIN_SECRET_LENGTH, is_placeholder
 
 APP_ENVS = ("development", "test", "production")
 BOOKS = "books"  # the tag of checks that compare the settings with what the database holds
@@ -37,6 +37,14 @@ def check_settings(**_kwargs: Any) -> list[checks.CheckMessage]:
                 f"POSTING_MODE is {settings.POSTING_MODE!r}.",
                 hint="Use queued or direct.",
                 id="ledgerlink.E002",
+            )
+        )
+    if settings.STATIC_ROOT and not (settings.STATIC_ROOT / "staticfiles.json").is_file():
+        found.append(
+            checks.Error(
+                f"STATIC_ROOT is {str(settings.STATIC_ROOT)!r}, where no files were collected.",
+                hint="Run manage.py collectstatic, or leave STATIC_ROOT unset.",
+                id="ledgerlink.E012",
             )
         )
     return found + _check_topology() + _check_network() + _check_production()
@@ -106,12 +114,21 @@ def _check_production() -> list[checks.CheckMessage]:
                 id="ledgerlink.E006",
             )
         )
-    if settings.DB_HOST and not settings.DATABASES["default"]["PASSWORD"]:
+    password = str(settings.DATABASES["default"].get("PASSWORD", ""))
+    if settings.DB_HOST and (not password or is_placeholder(password)):
         found.append(
             checks.Error(
-                "DB_PASSWORD is empty in production.",
-                hint="Give the database user a password.",
+                "DB_PASSWORD is empty or a default in production.",
+                hint="Give the database user a password of its own.",
                 id="ledgerlink.E007",
+            )
+        )
+    if settings.REDIS_HOST and is_placeholder(text("REDIS_PASSWORD")):
+        found.append(
+            checks.Error(
+                "REDIS_PASSWORD is a default in production.",
+                hint="Give Redis a password of its own.",
+                id="ledgerlink.E011",
             )
         )
     if settings.SELF_SERVICE_FUNDING:

@@ -10,7 +10,9 @@ from django.core.exceptions import ImproperlyConfigured
 from ledgerlink.environment import BASE_DIR, text
 
 MIN_SECRET_LENGTH = 32  # characters
-PLACEHOLDERS = ("change-me", "changeme", "secret", "default", "example", "insecure", "your-")
+PLACEHOLDERS = (
+    "change-me", "changeme", "secret", "default", "development", "example", "insecure", "your-",
+)  # fmt: skip
 
 
 def secret_from(name: str, *, production: bool) -> str:
@@ -32,9 +34,14 @@ def secret_from(name: str, *, production: bool) -> str:
             f"{name} is too short or too uniform: give it at least {MIN_SECRET_LENGTH} random "
             f"characters. {_HOW}"
         )
-    if production and any(word in value.lower() for word in PLACEHOLDERS):
+    if production and is_placeholder(value):
         raise ImproperlyConfigured(f"{name} is a placeholder, not a secret. {_HOW}")
     return value
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether it is what a file that others have read may hold."""
+    return any(word in value.lower() for word in PLACEHOLDERS)
 
 
 _HOW = "Make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"

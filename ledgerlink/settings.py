@@ -13,6 +13,7 @@ from ledgerlink.back_office import BACK_OFFICE
 from ledgerlink.environment import BASE_DIR, flag, items, number, text
 from ledgerlink.logs import logging_config
 from ledgerlink.rates import rates_by_limit
+from ledgerlink.schedule import DailyAt, Every, Job
 from ledgerlink.secrets import secret_from
 
 APP_ENV = text("APP_ENV", "development")
@@ -295,12 +296,31 @@ RATELIMIT_USE_CACHE = "rate_limits"
 RATELIMIT_FAIL_OPEN = True
 RATELIMITS = rates_by_limit()
 
+# What `manage.py run_scheduler` runs; the times are UTC.
+SCHEDULE = (
+    Job("expire_pending", Every(seconds=60)),
+    Job("seal_audit", Every(seconds=3600)),
+    Job("prune_idempotency_keys", DailyAt(3, 10)),
+    Job("flushexpiredtokens", DailyAt(3, 15)),
+    Job("clearsessions", DailyAt(3, 20)),
+    Job("reconcile", DailyAt(3, 30)),
+    Job("verify_audit", DailyAt(3, 45)),
+)
+
 # --- Pages, time, safety -------------------------------------------------------------------------
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "var" / "static"
-STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise warns of a missing one
-WHITENOISE_USE_FINDERS = True  # so that there is nothing to collect
+# Where `collectstatic` put the files; without it they are served from where they are installed.
+STATIC_ROOT = BASE_DIR / text("STATIC_ROOT") if text("STATIC_ROOT") else None
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if STATIC_ROOT
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 LANGUAGE_CODE = "en"

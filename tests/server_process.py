@@ -111,6 +111,7 @@ class Server(ABC):
         command: Sequence[str],
         answers: Callable[[], bool],
         env: Mapping[str, str] | None = None,
+        cwd: Path = REPOSITORY,
     ) -> None:
         """Start `command` in a session of its own and wait until `answers()`.
 
@@ -119,7 +120,7 @@ class Server(ABC):
         with (self.directory / "output.log").open("ab") as log:
             self._process = subprocess.Popen(
                 command,
-                cwd=REPOSITORY,
+                cwd=cwd,
                 env=env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

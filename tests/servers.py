@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests import system_packages
-from tests.server_process import Server, run
+from tests.server_process import REPOSITORY, Server, run
 from tests.system_packages import program
 
 
@@ -173,12 +173,13 @@ class LedgerServer(Server):
         "config/gunicorn.conf.py",
         "ledgerlink.wsgi:application",
     )
+    cwd: Path = REPOSITORY
 
     def __init__(
         self, env: Mapping[str, str], workers: int | None = None, threads: int | None = None
     ) -> None:
         super().__init__()
-        self._env = {**os.environ, **env, "APP_PORT": str(self.port)}
+        self.env = {**os.environ, **env, "APP_PORT": str(self.port)}
         self._options = [
             f"--{name}={count}"
             for name, count in (("workers", workers), ("threads", threads))
@@ -194,9 +195,9 @@ class LedgerServer(Server):
         """Start gunicorn and return when GET /health/ready answers 200."""
         self.make_directory()
         metrics = {"PROMETHEUS_MULTIPROC_DIR": str(self.directory / "metrics")}
-        self.launch([*self.command, *self._options], self._answers, metrics | self._env)
+        self.launch([*self.command, *self._options], self.answers, metrics | self.env, self.cwd)
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
             connection.request("GET", "/health/ready")

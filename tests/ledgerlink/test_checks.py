@@ -1,5 +1,6 @@
 """System checks refuse bad combinations by id, each with a hint."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ SOUND: dict[str, Any] = {
     "REDIS_HOST": "redis",
     "DATABASES": {"default": {"PASSWORD": "x"}},
     "ALLOWED_HOSTS": ["pay.example.com"],
+    "STATIC_ROOT": None,
     "TRUSTED_PROXIES": ["10.0.0.0/24", "10.1.0.5", "2001:db8::/48"],
     "PROMETHEUS_ENABLED": True,
     "METRICS_NETWORKS": ["10.2.0.0/24"],
@@ -63,6 +65,8 @@ def test_sound_production_is_accepted(found: Any) -> None:
         ({"ALLOWED_HOSTS": ["a.example", "*"]}, ["E005"]),
         ({"JWT_SECRET": GOOD}, ["E006"]),
         ({"DATABASES": {"default": {"PASSWORD": ""}}}, ["E007"]),
+        ({"DATABASES": {"default": {"PASSWORD": "development-only"}}}, ["E007"]),
+        ({"STATIC_ROOT": Path("nothing-was-collected-here")}, ["E012"]),
         ({"SELF_SERVICE_FUNDING": True}, ["W002"]),
     ],
 )
