@@ -91,6 +91,16 @@ BALANCES: Pages = BOOKS | {
     ("GET", "statement/"):        (OUT,  OUT,  NONE, NONE, NONE, NONE),  # of whom?
     ("POST", "statement/"):       (OUT,  OUT,  NONE, NONE, NONE, NONE),
 }  # fmt: skip
+TRANSACTIONS: Pages = BOOKS | {
+    ("GET", "deposit/"):          (OUT,  OUT,  NO,   OK,   OK,   OK),
+    ("GET", "withdraw/"):         (OUT,  OUT,  NO,   OK,   OK,   OK),
+    ("GET", "<>/capture/"):       (OUT,  OUT,  NO,   ON,   ON,   ON),  # nothing is pending
+    ("GET", "<>/cancel/"):        (OUT,  OUT,  NO,   ON,   ON,   ON),
+    ("POST", "deposit/"):         (OUT,  OUT,  NO,   OK,   OK,   OK),
+    ("POST", "withdraw/"):        (OUT,  OUT,  NO,   OK,   OK,   OK),
+    ("POST", "<>/capture/"):      (OUT,  OUT,  NO,   OK,   OK,   OK),
+    ("POST", "<>/cancel/"):       (OUT,  OUT,  NO,   OK,   OK,   OK),
+}  # fmt: skip
 MODELS: dict[type[Model], Pages] = {
     User: USERS,
     ApiKey: KEYS,
@@ -98,7 +108,7 @@ MODELS: dict[type[Model], Pages] = {
     Balance: BALANCES,
     BalanceHistory: BOOKS,
     Currency: BOOKS,
-    Transaction: BOOKS,
+    Transaction: TRANSACTIONS,
     IdempotencyKey: BOOKS,
     TransactionLimit: BOOKS,
     Approval: BOOKS,

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern
 
 from balances.admin import CurrencyFilter
 from balances.models import Balance
@@ -16,6 +17,7 @@ from transactions.admin_approvals import ApprovalAdmin
 from transactions.admin_colours import STATUS_COLOURS
 from transactions.admin_dossier import RELATED, transaction_dossier
 from transactions.admin_reconciliations import ReconciliationAdmin
+from transactions.admin_views import action_urls
 from transactions.models import IdempotencyKey, Transaction, TransactionLimit
 
 __all__ = [
@@ -79,6 +81,9 @@ class TransactionAdmin(DossierAdmin, ReadOnlyAdmin):
 
     def dossier(self, request: HttpRequest, subject: Transaction) -> dict[str, Any]:
         return transaction_dossier(request, subject)
+
+    def get_urls(self) -> list[URLPattern]:
+        return [*action_urls(self), *super().get_urls()]
 
     def change_view(
         self,

@@ -42,14 +42,15 @@ def idempotency_of(request: Request) -> Idempotency | None:
         return None
     if not _KEY.fullmatch(key):
         raise InvalidIdempotencyKey(_RULE)
-    return Idempotency(key, _fingerprint([request.method, request.path, request.data]))
+    return Idempotency(key, fingerprint_of([request.method, request.path, request.data]))
 
 
 def idempotency_of_item(key: str | None, item: Any) -> Idempotency | None:
     """The key of one item of a batch, with the fingerprint of that item alone."""
-    return None if key is None else Idempotency(key, _fingerprint(["batch", item]))
+    return None if key is None else Idempotency(key, fingerprint_of(["batch", item]))
 
 
-def _fingerprint(content: Any) -> str:
+def fingerprint_of(content: Any) -> str:
+    """The SHA-256 of something that JSON can hold, in hex."""
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
