@@ -12,15 +12,12 @@ from uuid import UUID
 
 from django.db import connection
 from django.db.models import Q
-from django.db.models.constants import OnConflict
-from django.utils import timezone
 
 from balances.decimals import require_kept_decimals
 from balances.enums import AccountKey, BalanceStatus, House, Owner
 from balances.freezes import status_at
 from balances.models import Balance
-from ledgerlink.rows import insert_rows
-from users.models import User
+from balances.openings import Opening, open_balances
 
 
 class ConcurrentUpdate(Exception):
@@ -170,17 +167,16 @@ _CHANGEABLE = (
 )
 
 
-def lock_accounts(keys: set[AccountKey]) -> dict[AccountKey, Account]:
-    """Lock the balances of `keys`, in primary key order so that no two callers can deadlock,
-    opening those that do not exist yet.
+def lock_accounts(
+    keys: set[AccountKey], openings: Collection[Opening] = ()
+) -> dict[AccountKey, Account]:
+    """Lock the balances of `keys`, in primary key order so that no two callers can deadlock, after
+    opening those of `openings` that do not exist yet.
 
-    A key whose user is unknown or deleted is left out of the answer. Raises CurrencyRedefined.
+    A key without a balance is left out of the answer. Raises CurrencyRedefined.
     """
     ids = _find(keys)
-    missing = {key for key in keys if key not in ids}
-    if missing:
-        _open(missing)
-        ids |= _find(missing)
+    ids |= _find(open_balances(openings, there=ids.keys()))
     locked = (
         Balance.objects.select_for_update().filter(pk__in=ids.values()).order_by("pk")
     ).values_list(*_COLUMNS)
@@ -204,37 +200,6 @@ def _find(keys: set[AccountKey]) -> dict[AccountKey, int]:
         if key in keys:
             found[key] = pk
     return found
-
-
-def _open(keys: set[AccountKey]) -> None:
-    """Make empty balances. The users' rows are locked first, as their deletion does: a user can't
-    be deleted while a first balance is being opened for them."""
-    users = {owner for owner, _ in keys if not isinstance(owner, House)}
-    alive: set[int] = set()
-    if users:
-        locked = User.objects.select_for_update().filter(pk__in=users, deleted_at__isnull=True)
-        alive = set(locked.order_by("pk").values_list("pk", flat=True))
-    now = timezone.now()
-    zeros = ("amount", "held", "overdraft_limit", "forced_overdraft", "version", "entry_count")
-    blank: dict[str, object] = dict.fromkeys(zeros, 0)
-    blank |= {
-        "status": BalanceStatus.ACTIVE,
-        "freeze_reason": "",
-        "created_at": now,
-        "updated_at": now,
-    }
-    insert_rows(
-        Balance,
-        ("house", "user_id", "currency", *blank),
-        [
-            (owner, None, currency, *blank.values())
-            if isinstance(owner, House)
-            else (None, owner, currency, *blank.values())
-            for owner, currency in keys
-            if isinstance(owner, House) or owner in alive
-        ],
-        on_conflict=OnConflict.IGNORE,
-    )
 
 
 def save_accounts(accounts: Collection[Account], at: datetime) -> None:

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from balances.accounts import Account, Entry, lock_accounts
 from balances.enums import AccountKey
+from balances.openings import Opening
 from ledgerlink.errors import LedgerError
 from transactions import errors
 from transactions.enums import TransactionStatus
@@ -30,6 +31,7 @@ from transactions.instructions import (
     StatusChange,
     StatusChanged,
     Unit,
+    asking,
 )
 from transactions.limits import Allowance, allowances_of, is_limited
 from transactions.models import IdempotencyKey, Transaction
@@ -133,7 +135,7 @@ def open_book(units: Sequence[Unit], *, recovering: bool = False) -> Book:
     `recovering`: some of it may have been posted before, so keys made here are looked up as well.
     """
     orders = [order for unit in units for order in unit.orders]
-    accounts = lock_accounts(_account_keys(orders))
+    accounts = lock_accounts(_account_keys(orders), _openings(orders))
     # Everything read from here on was committed before the locks were granted, and whoever would
     # change a transaction between these balances waits for us.
     at = timezone.now()
@@ -176,10 +178,24 @@ def _account_keys(orders: Sequence[Order]) -> set[AccountKey]:
     return keys
 
 
+def _openings(orders: Sequence[Order]) -> set[Opening]:
+    """The balances that may have to be opened. What is refused without a trace opens none: a
+    transfer to oneself, or to nobody, or one that somebody inactive asks for."""
+    openings = set()
+    for order in orders:
+        if isinstance(order, Instruction) and order.source_key != order.destination_key:
+            keys = {order.source_key, order.destination_key}
+        elif isinstance(order, StatusChange):
+            keys = {order.account_key}
+        else:
+            continue
+        openings.add(Opening(frozenset(keys), asking(order)))
+    return openings
+
+
 def _parties(orders: Sequence[Order], accounts: Iterable[Account]) -> dict[int, Party]:
-    asked = {account.user_id for account in accounts} | {order.actor.user_id for order in orders}
-    asked |= {order.approved.by.user_id for order in orders if order.approved is not None}
-    ids = {user_id for user_id in asked if user_id is not None}
+    ids = {account.user_id for account in accounts if account.user_id is not None}
+    ids = ids.union(*(asking(order) for order in orders))
     rows = User.objects.filter(pk__in=ids).values_list(
         "pk", "username", "role", "is_active", "deleted_at"
     )
@@ -213,8 +229,8 @@ _UNDONE = (
 def _used_keys(units: Sequence[Unit], *, recovering: bool) -> dict[KeyOfCaller, UsedKey]:
     asked: dict[str, list[str]] = {}
     for unit in units:
-        for asking in (unit, *unit.orders):
-            key = asking.idempotency
+        for keyed in (unit, *unit.orders):
+            key = keyed.idempotency
             if key is not None and (recovering or not key.is_ours):
                 asked.setdefault(unit.scope, []).append(key.key)
     if not asked:

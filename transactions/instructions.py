@@ -155,6 +155,12 @@ class StatusChange:
 Order = Instruction | Settlement | Reversal | StatusChange
 
 
+def asking(order: Order) -> frozenset[int]:
+    """The users who ask for it, and agree to it."""
+    people = [order.actor] if order.approved is None else [order.actor, order.approved.by]
+    return frozenset(person.user_id for person in people if person.user_id is not None)
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
     """The orders of one caller, answered together. The orders of a unit are never parted; its key

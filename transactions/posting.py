@@ -44,6 +44,7 @@ from transactions.instructions import (
     StatusChanged,
     Unit,
     UnitOutcome,
+    asking,
     shown_to,
 )
 from transactions.limits import is_limited
@@ -277,12 +278,9 @@ def _named(book: Book, order: Settlement | Reversal) -> Transaction:
 
 def _require_active(book: Book, order: Order) -> None:
     """Raises ActorInactive when one who asks or approves was deactivated a moment ago."""
-    people = [order.actor] if order.approved is None else [order.actor, order.approved.by]
-    for person in people:
-        if person.user_id is not None:
-            party = book.parties.get(person.user_id)
-            if party is None or not party.is_active:
-                raise errors.ActorInactive("This user has been deactivated.")
+    for pk in asking(order):
+        if pk not in book.parties or not book.parties[pk].is_active:
+            raise errors.ActorInactive("This user has been deactivated.")
 
 
 def _require_second_person(book: Book, order: Order) -> None:

@@ -15,6 +15,7 @@ from balances.accounts import Account, ConcurrentUpdate, lock_accounts, save_acc
 from balances.enums import AccountKey, House
 from balances.models import Balance
 from balances.money import MAX_BALANCE
+from balances.openings import Opening
 from tests.books import an_account, balance_of, fund, make_user
 from users.models import User
 
@@ -24,6 +25,10 @@ pytestmark = pytest.mark.django_db
 def account_of(user: User) -> Account:
     with atomic():
         return lock_accounts({(user.pk, "USD")})[user.pk, "USD"]
+
+
+def opening(*keys: AccountKey, asking: int | None = None) -> Opening:
+    return Opening(frozenset(keys), frozenset() if asking is None else frozenset({asking}))
 
 
 @contextmanager
@@ -51,18 +56,22 @@ def test_accounts_carry_what_the_rows_hold(alice: User) -> None:
     assert not account.changed
 
 
-def test_missing_balances_are_opened_and_unknown_users_left_out(alice: User) -> None:
+def test_missing_balances_are_opened_in_pairs_or_not_at_all(alice: User, bob: User) -> None:
     gone = make_user("gone", is_active=False, deleted_at=timezone.now())
-    keys: set[AccountKey] = {
-        (alice.pk, "USD"),
-        (alice.pk, "EUR"),
-        (House.FEES, "USD"),
-        (gone.pk, "USD"),
-        (10**12, "USD"),
-    }
+    idle = make_user("idle", is_active=False)
+    world = House.EXTERNAL
+    openings = [
+        opening((world, "USD"), (alice.pk, "USD"), asking=bob.pk),
+        opening((alice.pk, "USD"), (idle.pk, "USD")),
+        opening((world, "EUR"), (gone.pk, "EUR")),
+        opening((alice.pk, "JPY"), (10**12, "JPY")),
+        opening((bob.pk, "CHF"), asking=idle.pk),
+        opening((bob.pk, "BHD"), asking=gone.pk),
+    ]
+    keys = {key for one in openings for key in one.keys}
     with atomic():
-        accounts = lock_accounts(keys)
-    assert set(accounts) == {(alice.pk, "USD"), (alice.pk, "EUR"), (House.FEES, "USD")}
+        accounts = lock_accounts(keys, openings)
+    assert set(accounts) == {(world, "USD"), (alice.pk, "USD"), (idle.pk, "USD")}
     assert Balance.objects.count() == 3
     assert {account.version for account in accounts.values()} == {0}
 
@@ -73,7 +82,7 @@ def test_locking_what_is_there_takes_two_statements_for_any_number(alice: User) 
     }
     with atomic():
         for _ in range(2):  # opened, and their currencies then remembered
-            lock_accounts(keys)
+            lock_accounts(keys, [opening(*keys)])
         with statements() as seen:
             lock_accounts(keys)
     assert len(seen) == 2
@@ -85,8 +94,9 @@ def test_locking_what_is_there_takes_two_statements_for_any_number(alice: User) 
 def test_any_number_of_balances_is_saved_with_the_exact_amounts(alice: User) -> None:
     currencies = ("USD", "EUR", "JPY", "CHF", "BHD")
     extremes = (MAX_BALANCE, MAX_BALANCE - 1, 2**53 + 1, 1, 0)
+    keys: set[AccountKey] = {(House.EXTERNAL, currency) for currency in currencies}
     with atomic():
-        accounts = lock_accounts({(House.EXTERNAL, currency) for currency in currencies})
+        accounts = lock_accounts(keys, [opening(*keys)])
     for account, amount in zip(accounts.values(), extremes, strict=True):
         account.post(-amount, uuid7(), timezone.now())
     with statements() as seen:
