@@ -84,6 +84,18 @@ REDIS = Requirement(
     debian=("redis-server",),
     homebrew=("redis",),
 )
+PROMETHEUS = Requirement(
+    purpose="The proof of alerts and dashboards",
+    programs=("prometheus", "promtool"),
+    debian=("prometheus",),
+    homebrew=("prometheus",),
+)
+NPM = Requirement(
+    purpose="Checking dashboards against Grafana's schema",
+    programs=("node", "npm"),
+    debian=("nodejs", "npm"),
+    homebrew=("node",),
+)
 
 
 def program(name: str) -> str:

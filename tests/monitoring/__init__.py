@@ -1,0 +1,1 @@
+"""Prometheus, the rules and the dashboards, against the running server."""
