@@ -1,7 +1,7 @@
 """What the pages of the back-office share: books that can only be read, and how they look.
 
 Roles are the table in `users.roles`; Django's groups only carry it to the admin, so they have no
-page. Neither have the API's tokens: they are secrets.
+page. Neither have the API's tokens and the staff's authenticators: they are secrets.
 """
 
 import json
@@ -20,6 +20,7 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 if TYPE_CHECKING:  # unfold ships no types; its classes extend Django's
@@ -30,7 +31,7 @@ else:
 Shown = TypeVar("Shown", bound=Callable[..., str])
 
 admin.site.index_title = "Back-office"
-for hidden in (Group, OutstandingToken, BlacklistedToken):
+for hidden in (Group, OutstandingToken, BlacklistedToken, TOTPDevice):
     admin.site.unregister(hidden)
 
 

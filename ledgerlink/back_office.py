@@ -31,6 +31,12 @@ BACK_OFFICE: dict[str, object] = {
             "href": lambda _request: static("ledgerlink/favicon.svg"),
         }
     ],
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Change password", "link": reverse_lazy("admin:password_change")},
+            {"title": "Two-step sign-in", "link": reverse_lazy("admin:second_factor")},
+        ]
+    },
     "STYLES": [
         lambda _request: static("ledgerlink/admin.css"),
         lambda _request: static("ledgerlink/dossier.css"),

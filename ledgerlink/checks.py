@@ -139,6 +139,14 @@ def _check_production() -> list[checks.CheckMessage]:
                 id="ledgerlink.W002",
             )
         )
+    if not settings.STAFF_REQUIRE_2FA:
+        found.append(
+            checks.Warning(
+                "STAFF_REQUIRE_2FA is off in production.",
+                hint="Staff can then sign in with a stolen password alone: turn it on.",
+                id="ledgerlink.W004",
+            )
+        )
     return found
 
 

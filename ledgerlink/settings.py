@@ -53,8 +53,8 @@ APPROVAL_WITHDRAWALS_ABOVE = items(
 # --- Applications ------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "unfold",
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "users.apps.BackOfficeConfig",  # django.contrib.admin, with a site of our own
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "rest_framework_simplejwt.token_blacklist",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "django_otp.plugins.otp_totp",
     "ledgerlink.apps.LedgerLinkConfig",
     "users.apps.UsersConfig",
     "balances.apps.BalancesConfig",
@@ -82,6 +83,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "users.admin_login.SecondFactorMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -216,6 +218,8 @@ AUTHENTICATION_BACKENDS = ["users.backends.UsernameOrEmailBackend"]
 LOGIN_LOCKOUT_FAILURES = number("LOGIN_LOCKOUT_FAILURES", 10)
 LOGIN_LOCKOUT_MINUTES = number("LOGIN_LOCKOUT_MINUTES", 30)
 IDENTITY_CACHE_SECONDS = 5
+STAFF_REQUIRE_2FA = flag("STAFF_REQUIRE_2FA", default=False)
+OTP_TOTP_ISSUER = "Ledger Link"  # what the app calls it
 # Argon2id at OWASP's minimum (19 MiB, 2 passes): Django's own setting takes 100 MiB a login.
 PASSWORD_HASHERS = ["users.hashers.Argon2Hasher"]
 AUTH_PASSWORD_VALIDATORS = [

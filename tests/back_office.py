@@ -5,6 +5,7 @@ resolver has it; `<>` stands for an id in it.
 """
 
 import re
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -30,9 +31,17 @@ from transactions.models import IdempotencyKey, Reconciliation, Transaction, Tra
 from transactions.reconciliation import keep, reconcile
 from users.actors import Actor
 from users.api_keys import create_api_key
-from users.models import ApiKey, LoginTally, User, UserNote
+from users.models import (
+    ApiKey,
+    Authenticator,
+    LoginTally,
+    RecoveryCode,
+    User,
+    UserNote,
+)
 from users.notes import add_note
 from users.roles import Role
+from users.staff_sessions import CONFIRMED
 
 PEOPLE = ("anonymous", "user", "auditor", "finance", "admin", "superuser")
 OUT = "sign in"  # sent to the sign-in page
@@ -68,6 +77,8 @@ USERS: Pages = BOOKS | {
     ("POST", "<>/password/"):     (OUT,  OUT,  NO,   NO,   OK,   OK),
     ("GET", "<>/unlock/"):        (OUT,  OUT,  NO,   NO,   OK,   OK),
     ("POST", "<>/unlock/"):       (OUT,  OUT,  NO,   NO,   OK,   OK),
+    ("GET", "<>/second-factor/"): (OUT,  OUT,  NO,   NO,   OK,   OK),
+    ("POST", "<>/second-factor/"):(OUT,  OUT,  NO,   NO,   OK,   OK),
 }  # fmt: skip
 KEYS: Pages = {
     ("GET", ""):                  (OUT,  OUT,  NO,   NO,   OK,   OK),
@@ -118,14 +129,20 @@ MODELS: dict[type[Model], Pages] = {
     Verification: BOOKS,
 }
 # What nobody sees there.
-UNSEEN: set[type[Model]] = {LoginTally}
+UNSEEN: set[type[Model]] = {Authenticator, LoginTally, RecoveryCode}
 # What belongs to no model.
 SITE: Pages = {
     ("GET", ""):                       (OUT,  OUT,  OK,   OK,   OK,   OK),
     ("GET", "login/"):                 (OK,   OK,   ON,   ON,   ON,   ON),
+    ("GET", "login/code/"):            (OUT,  OUT,  OUT,  OUT,  OUT,  OUT),
     ("GET", "logout/"):                (ON,   ON,   BAD,  BAD,  BAD,  BAD),
     ("GET", "password_change/"):       (OUT,  OUT,  OK,   OK,   OK,   OK),
     ("GET", "password_change/done/"):  (OUT,  OUT,  OK,   OK,   OK,   OK),
+    ("GET", "second-factor/"):         (OUT,  OUT,  OK,   OK,   OK,   OK),
+    ("GET", "second-factor/confirm/"): (OUT,  OUT,  OK,   OK,   OK,   OK),
+    ("GET", "second-factor/enrol/"):   (OUT,  OUT,  OK,   OK,   OK,   OK),
+    ("GET", "second-factor/codes/"):   (OUT,  OUT,  ON,   ON,   ON,   ON),
+    ("GET", "second-factor/off/"):     (OUT,  OUT,  ON,   ON,   ON,   ON),
     ("GET", "search/"):                (OUT,  OUT,  OK,   OK,   OK,   OK),
     ("GET", "autocomplete/"):          (OUT,  OUT,  NO,   NO,   NO,   NO),
     ("GET", "jsi18n/"):                (OUT,  OUT,  OK,   OK,   OK,   OK),
@@ -134,9 +151,15 @@ SITE: Pages = {
     ("GET", "<nowhere>"):              (OUT,  OUT,  NONE, NONE, NONE, NONE),
     ("POST", ""):                      (OUT,  OUT,  OK,   OK,   OK,   OK),
     ("POST", "login/"):                (OK,   OK,   OK,   OK,   OK,   OK),
+    ("POST", "login/code/"):           (OUT,  OUT,  OUT,  OUT,  OUT,  OUT),
     ("POST", "logout/"):               (ON,   ON,   OK,   OK,   OK,   OK),
     ("POST", "password_change/"):      (OUT,  OUT,  OK,   OK,   OK,   OK),
     ("POST", "password_change/done/"): (OUT,  OUT,  BAD,  BAD,  BAD,  BAD),
+    ("POST", "second-factor/"):        (OUT,  OUT,  OK,   OK,   OK,   OK),
+    ("POST", "second-factor/confirm/"):(OUT,  OUT,  OK,   OK,   OK,   OK),
+    ("POST", "second-factor/enrol/"):  (OUT,  OUT,  ON,   ON,   ON,   ON),
+    ("POST", "second-factor/codes/"):  (OUT,  OUT,  ON,   ON,   ON,   ON),
+    ("POST", "second-factor/off/"):    (OUT,  OUT,  ON,   ON,   ON,   ON),
     ("POST", "search/"):               (OUT,  OUT,  OK,   OK,   OK,   OK),
     ("POST", "autocomplete/"):         (OUT,  OUT,  BAD,  BAD,  BAD,  BAD),
     ("POST", "jsi18n/"):               (OUT,  OUT,  BAD,  BAD,  BAD,  BAD),
@@ -199,10 +222,13 @@ def make_person(person: str) -> User:
 
 
 def signed_in(user: User | None) -> Client:
-    """The user's browser."""
+    """The user's browser, right after the sign-in."""
     client = Client()
     if user is not None:
         client.force_login(user)
+        session = client.session
+        session[CONFIRMED] = int(time.time())
+        session.save()
     return client
 
 

@@ -16,6 +16,7 @@ from balances.cache import balance_cache
 from balances.decimals import forget_proved
 from tests import triggers
 from tests.books import make_user
+from tests.phones import Phones
 from transactions.processor import Processor, processor
 from users import key_usage
 from users.identity import forget_all
@@ -83,6 +84,11 @@ def queued(settings: Settings, transactional_db: None) -> Iterator[Processor]:
     finally:
         mine.close()
         processor.cache_clear()
+
+
+@pytest.fixture
+def phones(monkeypatch: pytest.MonkeyPatch) -> Phones:
+    return Phones(monkeypatch)
 
 
 @pytest.fixture

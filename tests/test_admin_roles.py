@@ -4,6 +4,7 @@ import pytest
 from django.apps import apps
 from django.contrib import admin as django_admin
 from django.urls import reverse
+from pytest_django import Settings
 
 from tests.back_office import (
     MODELS,
@@ -20,7 +21,12 @@ from tests.back_office import (
     signed_in,
     table,
 )
+from tests.phones import Phones
 from users.models import User
+
+# Open to whoever has not shown a second factor yet; the second, to whoever has none.
+LET_IN = {"login/", "login/code/", "logout/"}
+TO_SET_UP = {"second-factor/enrol/", "second-factor/confirm/"}
 
 FOLDERS = ["", *map(folder_of, MODELS)]  # the first is for what belongs to no model
 
@@ -51,6 +57,32 @@ def test_pages_answer_each_role_as_the_table_says(alice: User, bob: User, folder
         for way, page in expected
     }
     assert found == expected
+
+
+@pytest.mark.parametrize("has_authenticator", [False, True])
+def test_no_page_is_open_without_the_second_factor_that_is_required(
+    alice: User,
+    bob: User,
+    admin: User,
+    phones: Phones,
+    settings: Settings,
+    *,
+    has_authenticator: bool,
+) -> None:
+    settings.STAFF_REQUIRE_2FA = True
+    one_of_each(alice, bob)
+    if has_authenticator:
+        phones.set_up(admin)
+    goal = reverse("admin:login_code" if has_authenticator else "admin:second_factor_enrol")
+    shut = {}
+    for page in set(pages_of_the_site()) - LET_IN:
+        for way in ("GET", "POST"):
+            client, path = signed_in(admin), path_of(page)
+            response = client.get(path) if way == "GET" else client.post(path)
+            shut[way, page] = response.headers.get("Location", "").startswith(f"{goal}?next=")
+    allowed = set() if has_authenticator else TO_SET_UP
+    assert {page for (_, page), is_shut in shut.items() if not is_shut} == allowed
+    assert len(shut) > 100
 
 
 def folder_of_page(page: str) -> str:

@@ -43,6 +43,8 @@ MUTABLE = {
     "users.User": set(),
     "users.ApiKey": set(),
     "users.LoginTally": set(),
+    "users.Authenticator": set(),
+    "users.RecoveryCode": set(),
     "balances.Balance": {"balance_never_deleted", "balance_version_grows", "balance_keeps_owner"},
     "transactions.Transaction": {"transaction_never_deleted", "transaction_final"},
     "transactions.IdempotencyKey": set(),

@@ -22,6 +22,7 @@ from users.collisions import retry_collisions
 from users.errors import LastAdmin, OwnRoleFixed, SuperuserFixed
 from users.models import User
 from users.roles import Role
+from users.second_factor import forget_second_factor
 from users.signals import user_changed, user_deleting, users_created
 from users.tokens import end_sessions
 
@@ -108,7 +109,8 @@ def change_password(*, user_id: int, current_password: str, new_password: str, b
 
 @retry_collisions
 def delete_user(*, user_id: int, by: Actor) -> None:
-    """Close the user's balances, revoke the API keys, and let go of the name and the e-mail.
+    """Close the user's balances, revoke the API keys, forget the second factor, and let go of the
+    name and the e-mail.
 
     Raises NotFound, SuperuserFixed, LastAdmin, or what a receiver of `user_deleting` refuses with:
     UserHasMoney. The user's row is locked before the balances, as when the posting engine opens a
@@ -125,6 +127,7 @@ def delete_user(*, user_id: int, by: Actor) -> None:
         user.is_active = False
         user.save(update_fields=["deleted_at", "is_active", "updated_at"])
         end_sessions(user)
+        forget_second_factor(user)
         revoke_keys_of(user, by=by, at=at)
         user_changed.send(sender=None, user=user, actor=by, action="deleted", changes={})
 

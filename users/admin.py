@@ -49,6 +49,7 @@ class UserAdmin(CustomerAdmin, SignInAdmin, Base):
     readonly_fields = (
         "id",
         "password_shown",
+        "second_factor",
         "locked",
         "created",
         "changed",
@@ -57,7 +58,7 @@ class UserAdmin(CustomerAdmin, SignInAdmin, Base):
     )
     fieldsets = (
         (None, {"fields": ("username", "email", "role", "is_active")}),
-        ("Signing in", {"fields": ("password_shown", "locked")}),
+        ("Signing in", {"fields": ("password_shown", "second_factor", "locked")}),
         ("Record", {"fields": ("id", "created", "changed", "signed_in", "deleted")}),
     )
     add_fieldsets = ((None, {"fields": ("username", "email", "role", "password1", "password2")}),)

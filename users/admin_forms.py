@@ -7,17 +7,12 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib.auth.forms import BaseUserCreationForm
 from django.core.exceptions import ValidationError
-from django.db.transaction import atomic
 from django.utils import timezone
 
-from ledgerlink.login_form import LimitedLoginForm
-from users.actors import Actor
 from users.api_keys import DEFAULT_OVERLAP, MAX_OVERLAP
-from users.errors import LoginLocked
 from users.models import API_KEY_NAME_MAX_LENGTH, User
 from users.queries import existing_users
 from users.roles import Scope
-from users.signals import login_failed
 
 if TYPE_CHECKING:  # unfold ships no types; its classes extend Django's
     from django.contrib.auth.forms import AdminPasswordChangeForm
@@ -38,26 +33,6 @@ else:
     UserForm = forms.ModelForm
     CreationForm = BaseUserCreationForm
     PasswordChangeForm = AdminPasswordChangeForm
-
-
-class LoginForm(LimitedLoginForm):
-    """Signs staff in by username or e-mail; a refusal is kept in the audit trail."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["username"].label = "Username or e-mail"
-
-    def clean(self) -> dict[str, Any]:
-        try:
-            return super().clean()
-        except LoginLocked as error:
-            raise ValidationError(f"{error.title}. {error.detail}", code=error.code) from error
-
-    def get_invalid_login_error(self) -> ValidationError:
-        identifier = self.cleaned_data.get("username", "")
-        with atomic():
-            login_failed.send(sender=None, identifier=identifier, actor=Actor.anonymous())
-        return super().get_invalid_login_error()
 
 
 def _taken(user: User, **names: str) -> dict[str, str]:

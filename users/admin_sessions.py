@@ -4,14 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.contrib import admin
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.db.transaction import atomic
 from django.dispatch import receiver
-from django.http import HttpRequest, HttpResponse
 
 from users.actors import Actor
-from users.admin_forms import LoginForm
 from users.lockouts import lift
 from users.models import User
 from users.signals import user_changed
@@ -53,21 +50,3 @@ def password_change_recorded(user_id: int, *, by: User) -> Iterator[None]:
                 action="password_changed",
                 changes={},
             )
-
-
-admin.site.login_form = LoginForm
-_change_own_password = admin.site.password_change
-
-
-def change_own_password(
-    request: HttpRequest, extra_context: dict[str, Any] | None = None
-) -> HttpResponse:
-    assert isinstance(request.user, User)  # the site lets only staff come here
-    user = request.user
-    if request.method != "POST":
-        return _change_own_password(request, extra_context)
-    with password_change_recorded(user.pk, by=user):
-        return _change_own_password(request, extra_context)
-
-
-admin.site.password_change = change_own_password  # type: ignore[method-assign,assignment] # no hook

@@ -1,5 +1,6 @@
 from django.apps import AppConfig
 from django.conf import settings
+from django.contrib.admin.apps import AdminConfig
 
 
 class UsersConfig(AppConfig):
@@ -10,3 +11,7 @@ class UsersConfig(AppConfig):
 
         if settings.PROMETHEUS_ENABLED:
             from users import metrics  # noqa: F401 - connects its receivers
+
+
+class BackOfficeConfig(AdminConfig):
+    default_site = "users.admin_site.BackOfficeSite"

@@ -17,14 +17,14 @@ from users.identity import current_key, current_user
 from users.key_usage import note_use
 from users.models import ShownKey, User
 from users.scopes import refuse_out_of_scope
-from users.tokens import is_of_password, user_id_of
+from users.tokens import is_enough_for, is_of_password, user_id_of
 
 
 class BearerAuthentication(JWTAuthentication):
     """Checks the token's signature, then the user that the database has now.
 
-    The answer is the same for a user who is unknown, deactivated, or has since changed the
-    password.
+    The answer is the same for a user who is unknown, deactivated, has since changed the password,
+    or must sign in again with a second factor.
     """
 
     def get_validated_token(self, raw_token: bytes) -> Token:
@@ -39,6 +39,8 @@ class BearerAuthentication(JWTAuthentication):
         user_id = user_id_of(validated_token)
         user = current_user(user_id) if user_id is not None else None
         if user is None or not user.is_active or not is_of_password(validated_token, user):
+            raise _invalid()
+        if not is_enough_for(validated_token, user):
             raise _invalid()
         return user
 

@@ -27,6 +27,42 @@ class LoginLocked(TryAgainLater):
     status = 429
 
 
+class OtpRequired(LedgerError):
+    code = "otp_required"
+    title = "A code of the authenticator app is needed as well"
+    status = 401
+
+
+class OtpInvalid(LedgerError):
+    code = "otp_invalid"
+    title = "The code is wrong, too old, or was used before"
+    status = 401
+
+
+class OtpThrottled(TryAgainLater):
+    code = "otp_throttled"
+    title = "Too many wrong codes"
+    status = 429
+
+
+class OtpNotSetUp(LedgerError):
+    code = "otp_not_set_up"
+    title = "Staff must set up two-step sign-in first"
+    status = 403
+
+
+class OtpInUse(LedgerError):
+    code = "otp_in_use"
+    title = "This authenticator is set up already"
+    status = 409
+
+
+class OtpMandatory(LedgerError):
+    code = "otp_mandatory"
+    title = "Two-step sign-in can't be turned off here: it is required of staff"
+    status = 409
+
+
 class InvalidRefreshToken(LedgerError):
     code = "invalid_token"
     title = "The token is invalid, expired or already used"

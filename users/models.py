@@ -12,6 +12,8 @@ from django.db.models import Case, F, GeneratedField, Q, When
 from django.db.models.functions import Lower
 from django.db.transaction import atomic
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from users.actors import Actor
 from users.roles import CAPABILITIES, STAFF_ROLES, Capability, Role
@@ -21,6 +23,7 @@ USERNAME_MAX_LENGTH = 50
 EMAIL_MAX_LENGTH = 254
 API_KEY_NAME_MAX_LENGTH = 64
 NOTE_MAX_LENGTH = 2000
+MAX_CODE_FAILURES = 11  # counted in a row; the wait doubles with each, to 17 minutes
 API_KEY_PREFIX_LENGTH = 11  # ll_ and eight letters and digits
 validate_username = RegexValidator(
     r"\A[A-Za-z0-9][A-Za-z0-9._-]{1,49}\Z",
@@ -239,3 +242,48 @@ class UserNote(models.Model):
 
     def __str__(self) -> str:
         return f"note {self.pk} about user {self.user_id}"
+
+
+class Authenticator(TOTPDevice):  # type: ignore[misc] # django-otp ships no types
+    """The authenticator app that is a person's second factor; each has at most one.
+
+    `key` is random and no secret: the secret that the app is given is derived from it with
+    SECRET_KEY, so that nobody makes codes from the database, or a copy of it, alone.
+    """
+
+    objects: ClassVar[models.Manager["Authenticator"]]
+    throttling_failure_count: int
+
+    class Meta:
+        proxy = True
+
+    @property
+    def bin_key(self) -> bytes:
+        return salted_hmac("users.Authenticator", self.key, algorithm="sha256").digest()[:20]
+
+    def throttle_increment(self, commit: bool = True) -> None:  # noqa: FBT001, FBT002 - as the base
+        """With an end to it: who knows the password must not keep its owner out for good."""
+        super().throttle_increment(commit=False)
+        self.throttling_failure_count = min(self.throttling_failure_count, MAX_CODE_FAILURES)
+        if commit:
+            self.save()
+
+
+class RecoveryCode(models.Model):
+    """What signs its owner in, once, when the authenticator is lost.
+
+    The code itself is not here, only its SHA-256: it is 80 random bits, which nobody can guess at
+    any speed.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="recovery_codes")
+    code_hash = models.CharField(max_length=64)  # hex
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["user", "code_hash"], name="recovery_code_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"of {self.user_id}, {'used' if self.used_at else 'unused'}"

@@ -118,6 +118,7 @@ NOTES.update(
         "email": "Unique in whatever case.",
         "password": "At least 8 characters; not a common one, nor like the name.",
         "role": "For admins.",
+        "otp": "What the authenticator app shows now, or a recovery code.",
         "is_active": "For admins.",
         "expires_at": "When it ends by itself; never when left out.",
         "overlap_seconds": "For how long the old key stays valid.",
@@ -310,14 +311,25 @@ describe(
         SESSIONS,
         "Sign in",
         "With either `username` or `email`. The answer is the same, in the same time, for a user "
-        "who is unknown and for a wrong password.",
+        "who is unknown and for a wrong password. Staff who have set up two-step sign-in also send "
+        "`otp`; with `STAFF_REQUIRE_2FA` all staff must.",
         body=LoginBody,
         headers=[_NO_STORE],
         answers=json_answer(SESSION, "Signed in.", A_SESSION),
-        refused=[errors.InvalidCredentials, errors.LoginLocked],
+        refused=[
+            errors.InvalidCredentials,
+            errors.LoginLocked,
+            errors.OtpRequired,
+            errors.OtpInvalid,
+            errors.OtpThrottled,
+            errors.OtpNotSetUp,
+        ],
         examples=[
             request_example("By name", {"username": "alice", "password": PASSWORD}),
             request_example("By e-mail", {"email": "alice@example.com", "password": PASSWORD}),
+            request_example(
+                "With a code", {"username": "finance", "password": PASSWORD, "otp": "492039"}
+            ),
         ],
     ),
 )

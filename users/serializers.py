@@ -22,6 +22,7 @@ from users.api_keys import DEFAULT_OVERLAP, MAX_OVERLAP
 from users.backends import MAX_PASSWORD_LENGTH
 from users.models import API_KEY_NAME_MAX_LENGTH, EMAIL_MAX_LENGTH, USERNAME_MAX_LENGTH
 from users.roles import Role, Scope
+from users.second_factor import CODE_MAX_LENGTH
 
 REFRESH_TOKEN_MAX_LENGTH = 4096
 
@@ -58,18 +59,19 @@ class UserQuery(PageQuery):
 
 
 class LoginBody(StrictSerializer):
-    """Becomes `identifier` and `password`."""
+    """Becomes `identifier`, `password` and `otp`, which is empty when it was not sent."""
 
     username = TextField(max_length=EMAIL_MAX_LENGTH, required=False)
     email = TextField(max_length=EMAIL_MAX_LENGTH, required=False)
     password = PasswordField()
+    otp = TextField(max_length=CODE_MAX_LENGTH, default="")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         given = [attrs[name] for name in ("username", "email") if name in attrs]
         if len(given) != 1:
             either = ErrorDetail("Send either `username` or `email`.", code="either_required")
             raise serializers.ValidationError({"username": [either]})
-        return {"identifier": given[0], "password": attrs["password"]}
+        return {"identifier": given[0], "password": attrs["password"], "otp": attrs["otp"]}
 
 
 class RefreshBody(StrictSerializer):

@@ -6,8 +6,9 @@ from django.dispatch import Signal
 users_created = Signal()
 
 # user: User, actor: Actor, action: str ("updated", "deleted", "password_changed",
-# "logged_in", "logged_out", "unlocked", "note_added"), changes: {field: [before, after]} without
-# secrets
+# "logged_in", "logged_out", "unlocked", "note_added", "recovery_code_used",
+# "recovery_codes_renewed", and "second_factor_" with "enrolled", "replaced", "disabled", "reset"
+# or "failed"), changes: {field: [before, after]} without secrets
 user_changed = Signal()
 
 # user: User, whose row is locked, actor: Actor, at: datetime. Sent before a user is deleted: a

@@ -1,4 +1,5 @@
-"""Access and refresh tokens: given at login, rotated at refresh, ended at logout.
+"""Access and refresh tokens: given at login, rotated at refresh, ended at logout. They tell
+whether a second factor was shown at that login (`amr`, RFC 8176).
 
 Of a refresh token the database keeps the id and the expiry, not the token itself. Using one up and
 ending them all both lock the user's row first, so a token can't be used twice at once, nor slip
@@ -19,10 +20,13 @@ from rest_framework_simplejwt.utils import datetime_from_epoch, get_md5_hash_pas
 
 from users.actors import Actor
 from users.collisions import retry_collisions
-from users.errors import InvalidCredentials, InvalidRefreshToken
+from users.errors import InvalidCredentials, InvalidRefreshToken, OtpNotSetUp, OtpRequired
 from users.models import User
+from users.second_factor import authenticator_of, check_code, must_have
 from users.signals import login_failed, user_changed
 
+METHODS_CLAIM = "amr"
+PASSWORD, SECOND_FACTOR = "pwd", "otp"
 ACCESS_SECONDS = int(AccessToken.lifetime.total_seconds())
 
 
@@ -51,9 +55,15 @@ def is_of_password(token: Token, user: User) -> bool:
     return hmac.compare_digest(claim, get_md5_hash_password(user.password))
 
 
-def issue(user: User) -> TokenPair:
+def is_enough_for(token: Token, user: User) -> bool:
+    """Whether the token is of a login with a second factor, where the user must have one."""
+    return not must_have(user) or SECOND_FACTOR in token.get(METHODS_CLAIM, ())
+
+
+def issue(user: User, *, second_factor: bool = False) -> TokenPair:
     """A new pair of tokens, which end when the password changes."""
     refresh = RefreshToken()
+    refresh[METHODS_CLAIM] = [PASSWORD, SECOND_FACTOR] if second_factor else [PASSWORD]
     refresh[api_settings.USER_ID_CLAIM] = str(user.pk)
     refresh[api_settings.REVOKE_TOKEN_CLAIM] = get_md5_hash_password(user.password)
     OutstandingToken.objects.create(
@@ -65,19 +75,35 @@ def issue(user: User) -> TokenPair:
     return TokenPair(access=str(refresh.access_token), refresh=str(refresh))
 
 
-def log_in(*, identifier: str, password: str, by: Actor) -> tuple[User, TokenPair]:
-    """Check a username or e-mail and a password. Raises InvalidCredentials, the same and in the
-    same time whoever is unknown, deactivated, deleted, or gave the wrong password."""
+def log_in(*, identifier: str, password: str, otp: str = "", by: Actor) -> tuple[User, TokenPair]:
+    """Check a username or e-mail, a password, and, of whoever has an authenticator, a code.
+
+    Raises InvalidCredentials, the same and in the same time whoever is unknown, deactivated,
+    deleted, or gave the wrong password; after the right one OtpRequired, OtpInvalid, OtpThrottled
+    or OtpNotSetUp.
+    """
     user = authenticate(username=identifier, password=password)
     if not isinstance(user, User):
         with atomic():
             login_failed.send(sender=None, identifier=identifier, actor=by)
         raise InvalidCredentials("There is no active user with this name and password.")
+    second_factor = _second_factor_shown(user, otp)
     with atomic():
-        pair = issue(user)
+        pair = issue(user, second_factor=second_factor)
         actor = Actor.of(user)
         user_changed.send(sender=None, user=user, actor=actor, action="logged_in", changes={})
     return user, pair
+
+
+def _second_factor_shown(user: User, otp: str) -> bool:
+    if authenticator_of(user) is None:
+        if must_have(user):
+            raise OtpNotSetUp("Sign in to the back-office, which leads you through it.")
+        return False
+    if not otp:
+        raise OtpRequired("Send the code that the authenticator app shows now as `otp`.")
+    check_code(user, otp)
+    return True
 
 
 @retry_collisions
@@ -87,10 +113,9 @@ def rotate(text: str) -> TokenPair:
     token = _read(text)
     with atomic():
         user = _locked_user(token)
-        usable = user is not None and user.is_active and is_of_password(token, user)
-        if user is None or not usable or not _use_up(token):
+        if user is None or not _is_usable(token, user) or not _use_up(token):
             raise InvalidRefreshToken
-        return issue(user)
+        return issue(user, second_factor=SECOND_FACTOR in token.get(METHODS_CLAIM, ()))
 
 
 @retry_collisions
@@ -136,6 +161,10 @@ def _locked_user(token: Token) -> User | None:
     if user_id is None:
         return None
     return User.objects.select_for_update().filter(pk=user_id).first()
+
+
+def _is_usable(token: Token, user: User) -> bool:
+    return user.is_active and is_of_password(token, user) and is_enough_for(token, user)
 
 
 def _use_up(token: RefreshToken) -> bool:

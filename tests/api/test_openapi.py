@@ -27,6 +27,7 @@ from transactions.errors import (
     StatusUnchanged,
 )
 from transactions.import_rows import InvalidRow
+from users.errors import OtpInUse, OtpMandatory
 from users.scopes import SCOPES
 
 # Refusals that never leave by themselves, or only inside of others, and those of commands.
@@ -42,6 +43,8 @@ NOT_ANSWERED = {"error", "group_refused", "refused_before"} | {
     OwnRequest.code,
     RequesterNotAllowed.code,
     StatusUnchanged.code,
+    OtpInUse.code,
+    OtpMandatory.code,
 }
 
 

@@ -24,6 +24,7 @@ SOUND: dict[str, Any] = {
     "METRICS_NETWORKS": ["10.2.0.0/24"],
     "METRICS_TOKEN": "",
     "SELF_SERVICE_FUNDING": False,
+    "STAFF_REQUIRE_2FA": True,
     "SECRET_KEY": GOOD,
     "JWT_SECRET": GOOD[::-1],
 }
@@ -68,6 +69,7 @@ def test_sound_production_is_accepted(found: Any) -> None:
         ({"DATABASES": {"default": {"PASSWORD": "development-only"}}}, ["E007"]),
         ({"STATIC_ROOT": Path("nothing-was-collected-here")}, ["E012"]),
         ({"SELF_SERVICE_FUNDING": True}, ["W002"]),
+        ({"STAFF_REQUIRE_2FA": False}, ["W004"]),
     ],
 )
 def test_bad_combination_is_found(changed: dict[str, Any], ids: list[str], found: Any) -> None:

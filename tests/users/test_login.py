@@ -106,7 +106,10 @@ def test_refused_login_is_audited(alice: User) -> None:
         ({"username": "alice", "password": ["x"]}, "password"),
         ({"username": None, "password": "x"}, "username"),
         ({"username": "x" * 255, "password": "x"}, "username"),
-        ({"username": "alice", "password": "x", "otp": "1"}, "otp"),
+        ({"username": "alice", "password": "x", "otp": 492039}, "otp"),
+        ({"username": "alice", "password": "x", "otp": ""}, "otp"),
+        ({"username": "alice", "password": "x", "otp": "1" * 65}, "otp"),
+        ({"username": "alice", "password": "x", "code": "1"}, "code"),
     ],
 )
 def test_bad_body_is_refused(alice: User, body: dict[str, Any], field: str) -> None:
