@@ -11,7 +11,7 @@ from django.utils import timezone
 from tests.books import SYSTEM, make_user
 from tests.refusals import constraint_names, delete_row, refused_by, trigger_names
 from users.api_keys import create_api_key
-from users.models import ApiKey, LoginTally, User, UserNote
+from users.models import ApiKey, LoginTally, RecoveryCode, User, UserNote
 
 pytestmark = pytest.mark.django_db
 
@@ -25,6 +25,7 @@ def rows(alice: User, bob: User) -> None:
         create_api_key(user_id=user.pk, name="shop", scopes=["read"], by=SYSTEM)
         ApiKey.objects.filter(user=user).update(prefix=prefix)
     LoginTally.objects.create(name_hash="a", address="192.0.2.1")
+    RecoveryCode.objects.create(user=alice, code_hash="a")
     UserNote.objects.create(user=alice, author=bob, text="called", created_at=timezone.now())
 
 
@@ -36,6 +37,10 @@ def set_on(model: type[Model], **fields: Any) -> Callable[[], object]:
 
 def tally_again() -> object:
     return LoginTally.objects.create(name_hash="a", address="192.0.2.1")
+
+
+def recovery_code_again() -> object:
+    return RecoveryCode.objects.create(user=User.objects.get(username="alice"), code_hash="a")
 
 
 def change_note() -> object:
@@ -54,6 +59,7 @@ FORBIDDEN: list[tuple[str, Callable[[], object]]] = [
     ("api_key_name_not_empty", set_on(ApiKey, name="")),
     ("api_key_expires_after_creation", set_on(ApiKey, expires_at=BEFORE_IT_WAS_MADE)),
     ("login_tally_once", tally_again),
+    ("recovery_code_once", recovery_code_again),
     ("note_not_empty", lambda: UserNote.objects.bulk_create([note(text="")])),
     ("note_never_changed", change_note),
     ("note_never_deleted", lambda: delete_row(UserNote.objects.get())),
