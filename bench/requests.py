@@ -146,7 +146,7 @@ def one_round(alice: Caller, backend: Caller, bob: int) -> None:
     held = alice.post("pending", "transfer", body | {"pending": True})
     alice.post("cancel", f"{held['id']}/cancel", {})
     moved = alice.post(PLAIN, "transfer", body)
-    alice.post("reverse", f"{moved['id']}/reverse", {"reason": "bench", "allow_overdraft": True})
+    backend.post("reverse", f"{moved['id']}/reverse", {"reason": "bench", "allow_overdraft": True})
     guarded = {"expected_version": moved["balance"]["version"] + 1, "min_balance_after": "1.00"}
     alice.post("guarded transfer", "transfer", body | guarded)
     alice.post("dry run", "transfer", body | {"dry_run": True})

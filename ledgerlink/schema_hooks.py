@@ -129,7 +129,7 @@ def _describe_requests(result: Json) -> None:
     """A member that is not known is refused; what the others mean is in the notes."""
     answers = COMPONENTS.keys() | schema_problems.SCHEMAS.keys()
     for name, schema in result["components"]["schemas"].items():
-        if name not in answers:
+        if name not in answers and "properties" in schema:
             schema.setdefault("additionalProperties", False)
             for field, inner in schema["properties"].items():
                 _tidy(inner)

@@ -87,6 +87,11 @@ SCHEMAS: Json = {
                 "format": "uuid",
                 "description": "The failed transaction that was kept, or the one it is about.",
             },
+            "approval_id": {
+                "type": "string",
+                "format": "uuid",
+                "description": "The approval that has failed.",
+            },
             "limit": {"type": "string", "description": "The limit that was exceeded."},
             "remaining": {"type": "string", "description": "What of it is left."},
             "current_version": {"type": "integer", "description": "Of the paying balance."},

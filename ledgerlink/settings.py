@@ -283,6 +283,7 @@ SPECTACULAR_SETTINGS = {
     "REDOC_UI_SETTINGS": {"maxDisplayedEnumValues": 9, "expandResponses": "200,201"},
     "TAGS": [
         {"name": "Transactions", "description": "Moving money, and seeing what was moved."},
+        {"name": "Approvals", "description": "What takes two people of staff."},
         {"name": "Balances", "description": "What a user has, and how it came to be."},
         {"name": "Users", "description": "Registration, and users as they and staff see them."},
         {"name": "Sessions", "description": "Signing in and out."},

@@ -124,7 +124,7 @@ class IdempotencyKeyAdmin(ReadOnlyAdmin):
     @admin.display(description="transaction")
     def made(self, key: IdempotencyKey) -> str:
         if key.transaction_id is None:
-            return "A batch"
+            return "A batch, or an approval"
         page = "transactions_transaction_change"
         return link(str(key.transaction_id), page, key.transaction_id)
 

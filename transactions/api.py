@@ -100,11 +100,13 @@ class TransactionViewSet(ViewSet):
             None if body["dry_run"] else idempotency_of(request),
         )
         if body["dry_run"]:
-            return _response(answer_of_unit(unit, try_out(unit).outcomes, dry_run=True))
+            return response_of(answer_of_unit(unit, try_out(unit).outcomes, dry_run=True))
         done = submit(unit)
         if done.error is not None:
             raise done.error
-        return _response(done.answer or answer_of_unit(unit, done.outcomes), replayed=done.replayed)
+        return response_of(
+            done.answer or answer_of_unit(unit, done.outcomes), replayed=done.replayed
+        )
 
     def list(self, request: Request) -> Response:
         """The caller's transactions, newest first; for staff everybody's, or `?user_id=`'s."""
@@ -139,12 +141,12 @@ def _carry_out(order: Order, *, dry_run: bool) -> HttpResponse:
     unit = Unit([order])
     if dry_run:
         (outcome,) = try_out(unit).outcomes
-        return _response(answer_of_dry_run(outcome, order.actor))
+        return response_of(answer_of_dry_run(outcome, order.actor))
     (outcome,) = submit(unit).outcomes
-    return _response(answer_of_outcome(outcome, order.actor), replayed=outcome.replayed)
+    return response_of(answer_of_outcome(outcome, order.actor), replayed=outcome.replayed)
 
 
-def _response(answer: Answer, *, replayed: bool = False) -> HttpResponse:
+def response_of(answer: Answer, *, replayed: bool = False) -> HttpResponse:
     done = answer.status < 400
     response = HttpResponse(
         answer.body,

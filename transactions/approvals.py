@@ -178,7 +178,7 @@ def _carry_out(approval: Approval, by: Actor, seen: Seen | None) -> Outcome:
     order = order_of(asked, reason=approval.reason, requested_by=requested_by, approved=approved)
     (done,) = post([Unit([replace(order, seen=seen)])])
     (outcome,) = done.outcomes
-    if isinstance(outcome.error, errors.VersionConflict):
+    if isinstance(outcome.error, (errors.VersionConflict, errors.ActorInactive)):
         raise outcome.error
     return outcome
 

@@ -165,7 +165,7 @@ class IdempotencyKey(models.Model):
     """What a caller's key was used for, and the answer that was given.
 
     Apart from the transaction, which never changes, because keys are forgotten one day.
-    `transaction` is None for a batch, and for a refusal of which nothing else was kept.
+    `transaction` is None for a batch, an approval, and a refusal of which nothing else was kept.
     """
 
     scope = AsciiField(max_length=64)  # Actor.scope

@@ -261,7 +261,10 @@ def _change_status(book: Book, order: StatusChange) -> Outcome:
     before = account.status_at(book.at)
     frozen = order.status != BalanceStatus.ACTIVE
     account.change_status(
-        order.status, until=order.until, reason=order.reason if frozen else "", at=book.at
+        order.status,
+        until=order.until if frozen else None,
+        reason=order.reason if frozen else "",
+        at=book.at,
     )
     owner = book.parties[order.user_id].username
     changed = StatusChanged(order, before, account.snapshot(), owner)

@@ -1,7 +1,8 @@
 from django.urls import path
 
-from transactions import schema  # noqa: F401 - describes the views for the OpenAPI document
+from transactions import approval_schema, schema  # noqa: F401 - describe the views for OpenAPI
 from transactions.api import TransactionViewSet
+from transactions.approval_api import ApprovalViewSet
 
 urlpatterns = [
     path("transactions", TransactionViewSet.as_view({"get": "list"}), name="transaction-list"),
@@ -44,5 +45,30 @@ urlpatterns = [
         "transactions/<uuid:pk>",
         TransactionViewSet.as_view({"get": "retrieve"}),
         name="transaction-detail",
+    ),
+    path(
+        "approvals",
+        ApprovalViewSet.as_view({"get": "list", "post": "create"}),
+        name="approval-list",
+    ),
+    path(
+        "approvals/<uuid:pk>",
+        ApprovalViewSet.as_view({"get": "retrieve"}),
+        name="approval-detail",
+    ),
+    path(
+        "approvals/<uuid:pk>/approve",
+        ApprovalViewSet.as_view({"post": "approve"}),
+        name="approval-approve",
+    ),
+    path(
+        "approvals/<uuid:pk>/reject",
+        ApprovalViewSet.as_view({"post": "reject"}),
+        name="approval-reject",
+    ),
+    path(
+        "approvals/<uuid:pk>/withdraw",
+        ApprovalViewSet.as_view({"post": "withdraw"}),
+        name="approval-withdraw",
     ),
 ]

@@ -31,7 +31,7 @@ class Capability(StrEnum):
 class Scope(TextChoices):
     """What an API key is for. It never gives what the role of the key's user does not."""
 
-    READ = "read"  # balances, history, statements, transactions, and the user's own account
+    READ = "read"  # balances, history, statements, transactions, approvals, the user's own account
     READ_USERS = "read_users"
     READ_AUDIT = "read_audit"
     TRANSFER = "transfer"

@@ -1,7 +1,8 @@
 """The one table of what API keys may be used for: which scope each endpoint needs.
 
 An endpoint that is not here refuses every key, whatever its scopes: keys can't register or change
-users, change a password, or manage keys. What a key's user may do decides as for everybody else.
+users, change a password, manage keys, or be one of two people (approvals). What a key's user may
+do decides as for everybody else.
 """
 
 from rest_framework.request import Request
@@ -24,6 +25,8 @@ SCOPES: dict[tuple[str, str], Scope] = {
     ("POST", "transaction-capture"): Scope.CAPTURE,
     ("POST", "transaction-cancel"): Scope.CAPTURE,
     ("POST", "transaction-reverse"): Scope.REVERSE,
+    ("GET", "approval-list"): Scope.READ,
+    ("GET", "approval-detail"): Scope.READ,
     ("GET", "audit-list"): Scope.READ_AUDIT,
     ("GET", "audit-seals"): Scope.READ_AUDIT,
     ("GET", "user-me"): Scope.READ,

@@ -15,11 +15,15 @@ from django.http import HttpResponse
 from django.urls import URLPattern, get_resolver, reverse
 
 from balances.cache import balance_cache
+from balances.enums import BalanceStatus
 from tests.api.client import Api, body_of, with_key
 from tests.books import PASSWORD, SYSTEM, fund, make_user, post_one, transfer
+from transactions.approvals import request_approval
+from transactions.asked import Freeze
+from users.actors import Actor
 from users.api_keys import create_api_key
 from users.identity import forget_all
-from users.models import ApiKey
+from users.models import ApiKey, User
 from users.roles import Role, Scope
 from users.scopes import SCOPES
 from users.tokens import issue
@@ -84,6 +88,14 @@ TABLE: dict[Route, tuple[int, ...]] = {
     # One person alone reverses what they received; for others it takes an approval, or a key.
     ("POST",   "transaction-reverse"):   (401, 201, 404, 403, 403, 403, 201, 201, 403),
 
+    ("GET",    "approval-list"):         (401, 403, 403, 200, 200, 200, 403, 200, 403),
+    ("POST",   "approval-list"):         (401, 403, 403, 403, 201, 201, 403, 403, 403),
+    ("GET",    "approval-detail"):       (401, 403, 403, 200, 200, 200, 403, 200, 403),
+    ("POST",   "approval-approve"):      (401, 403, 403, 403, 200, 200, 403, 403, 403),
+    ("POST",   "approval-reject"):       (401, 403, 403, 403, 200, 200, 403, 403, 403),
+    # Only who asked may: here it was Finance.
+    ("POST",   "approval-withdraw"):     (401, 403, 403, 403, 200, 403, 403, 403, 403),
+
     ("GET",    "audit-list"):            (401, 403, 403, 200, 200, 200, 403, 200, 403),
     ("GET",    "audit-seals"):           (401, 403, 403, 200, 200, 200, 403, 200, 403),
 }
@@ -136,6 +148,19 @@ class World:
     def api_key(self) -> ApiKey:
         alice = self.alice.pk
         return create_api_key(user_id=alice, name="shop", scopes=["read"], by=SYSTEM).key
+
+    def asked_by(self, maker: User) -> Any:
+        """A request to freeze Alice's balance."""
+        freeze = Freeze(user_id=self.alice.pk, currency="USD", status=BalanceStatus.FROZEN)
+        return request_approval(asked=freeze, reason="card stolen", by=Actor.of(maker)).pk
+
+    @cached_property
+    def somebody_elses_request(self) -> Any:
+        return self.asked_by(make_user("maker", Role.FINANCE))
+
+    @cached_property
+    def request_of_finance(self) -> Any:
+        return self.asked_by(self.finance)
 
     @cached_property
     def refresh(self) -> str:
@@ -202,6 +227,14 @@ SENT: dict[Route, Callable[[World], Call]] = {
     ("POST", "transaction-capture"): lambda w: Call(w.hold, body={}),
     ("POST", "transaction-cancel"): lambda w: Call(w.hold, body={}),
     ("POST", "transaction-reverse"): lambda w: Call(w.payment, body={"reason": "returned"}),
+    ("GET", "approval-list"): of_alice,
+    ("POST", "approval-list"): lambda w: Call(
+        body={"kind": "freeze", "user_id": w.alice.pk, "status": "frozen", "reason": "stolen"}
+    ),
+    ("GET", "approval-detail"): lambda w: Call(w.request_of_finance),
+    ("POST", "approval-approve"): lambda w: Call(w.somebody_elses_request, body={}),
+    ("POST", "approval-reject"): lambda w: Call(w.somebody_elses_request, body={"comment": "no"}),
+    ("POST", "approval-withdraw"): lambda w: Call(w.request_of_finance, body={}),
     ("GET", "audit-list"): lambda w: Call(query={"entity_type": "user", "entity_id": w.alice.pk}),
     ("GET", "audit-seals"): lambda _w: Call(),
 }

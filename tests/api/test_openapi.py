@@ -10,6 +10,7 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiYamlRenderer
 from drf_spectacular.validation import validate_schema
 
+from balances.typed_amounts import OtherCurrency
 from ledgerlink.errors import LedgerError
 from ledgerlink.schema_problems import REFUSALS
 from tests.api.client import Api, body_of
@@ -17,14 +18,7 @@ from tests.server_process import REPOSITORY
 from transactions.backfill import HistoryContradicted
 from transactions.csv_lines import ImportRefused
 from transactions.errors import (
-    ApprovalDecided,
-    ApprovalExpired,
     ExplanationMissing,
-    FreezeOver,
-    NotYourRequest,
-    OwnRequest,
-    RequesterNotAllowed,
-    StatusUnchanged,
 )
 from transactions.import_rows import InvalidRow
 from users.errors import OtpInUse, OtpMandatory
@@ -35,14 +29,8 @@ NOT_ANSWERED = {"error", "group_refused", "refused_before"} | {
     HistoryContradicted.code,
     ImportRefused.code,
     InvalidRow.code,
-    ApprovalDecided.code,
-    ApprovalExpired.code,
+    OtherCurrency.code,
     ExplanationMissing.code,
-    FreezeOver.code,
-    NotYourRequest.code,
-    OwnRequest.code,
-    RequesterNotAllowed.code,
-    StatusUnchanged.code,
     OtpInUse.code,
     OtpMandatory.code,
 }

@@ -59,7 +59,7 @@ def test_curl_recipes_do_what_they_say(demo_server: LedgerServer, tmp_path: Path
     answers = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     (
         deposit, payment, held, captured, cancelled, refund, batch, tried, guarded,
-        current, past, history, listed, old_statement, trail, failures,
+        approved, approvals, current, past, history, listed, old_statement, trail, failures,
     ) = answers  # fmt: skip
     assert [deposit["amount"], payment["amount"]] == ["500.00", "20.00"]
     assert held["held"] == "80.00"
@@ -69,6 +69,9 @@ def test_curl_recipes_do_what_they_say(demo_server: LedgerServer, tmp_path: Path
     assert [result["status"] for result in batch["results"]] == [201, 201]
     assert (tried["id"], tried["dry_run"]) == (None, True)
     assert guarded["status"] == "completed"
+    assert "own_request" in output.splitlines()
+    assert (approved["status"], approved["comment"]) == ("approved", "Seen the ticket")
+    assert approvals["results"] == [approved]
     assert {balance["currency"] for balance in current["balances"]} == {"EUR", "USD"}
     assert past.keys() == {"currency", "amount", "entry_version", "at"}
     assert len(history["results"]) == len(listed["results"]) == 2

@@ -17,6 +17,8 @@ BEYOND_SCHEMAS = {
     "invalid_amount",  # a number written with an exponent
     "invalid_cursor",
     "invalid_period",
+    "no_balance",
+    "not_frozen",
     "not_pending",
     "not_whole",  # a whole number written with a point
     "null_characters_not_allowed",
