@@ -13,7 +13,7 @@ from rest_framework.viewsets import ViewSet
 from audit.models import AuditLog, Seal
 from audit.representation import represent_record, represent_seal
 from ledgerlink.pagination import paginate
-from ledgerlink.serializers import MAX_ID, PageQuery
+from ledgerlink.serializers import MAX_ID, MomentField, PageQuery
 from users.permissions import caller
 from users.roles import Capability
 
@@ -44,8 +44,8 @@ class AuditQuery(PageQuery):
 
     def get_fields(self) -> dict[str, Any]:
         return super().get_fields() | {
-            "from": serializers.DateTimeField(required=False),
-            "to": serializers.DateTimeField(required=False),
+            "from": MomentField(required=False),
+            "to": MomentField(required=False),
         }
 
 

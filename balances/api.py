@@ -9,7 +9,7 @@ from django.utils import timezone
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import DateTimeField, UUIDField
+from rest_framework.serializers import UUIDField
 from rest_framework.viewsets import ViewSet
 
 from balances.cache import value_of
@@ -23,7 +23,7 @@ from balances.queries import balances_of, shown_balances
 from balances.representation import represent_entry, represent_past_balance
 from ledgerlink.pagination import cursor_of, page_response, page_size
 from ledgerlink.rows import dump_json
-from ledgerlink.serializers import PageQuery, QueryIdField, StrictSerializer
+from ledgerlink.serializers import MomentField, PageQuery, QueryIdField, StrictSerializer
 from users.models import User
 from users.permissions import caller, subject_id
 from users.roles import Capability
@@ -32,7 +32,7 @@ from users.roles import Capability
 class CurrentQuery(StrictSerializer):
     currency = CurrencyField(default=None)
     user_id = QueryIdField(required=False)
-    at = DateTimeField(required=False)
+    at = MomentField(required=False)
 
 
 class HistoryQuery(PageQuery):
@@ -42,8 +42,8 @@ class HistoryQuery(PageQuery):
 
     def get_fields(self) -> dict[str, Any]:
         return super().get_fields() | {
-            "from": DateTimeField(required=False),
-            "to": DateTimeField(required=False),
+            "from": MomentField(required=False),
+            "to": MomentField(required=False),
         }
 
 

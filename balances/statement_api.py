@@ -7,7 +7,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
-from rest_framework.serializers import ChoiceField, DateField, DateTimeField
+from rest_framework.serializers import ChoiceField, DateField
 from rest_framework.views import APIView
 
 from balances.api import subject
@@ -16,7 +16,7 @@ from balances.fields import CurrencyField
 from balances.periods import period_of
 from balances.statement_files import statement_file
 from balances.statements import statement_of
-from ledgerlink.serializers import QueryIdField, StrictSerializer
+from ledgerlink.serializers import MomentField, QueryIdField, StrictSerializer
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -52,7 +52,7 @@ class FormatNegotiation(DefaultContentNegotiation):
         return chosen
 
 
-class DayOrTimeField(DateTimeField):
+class DayOrTimeField(MomentField):
     """RFC 3339: a full date, or a date with a time."""
 
     def to_internal_value(self, value: Any) -> Any:

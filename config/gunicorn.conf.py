@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # wherever gunicorn is started
 
@@ -26,15 +27,27 @@ loglevel = text("LOG_LEVEL", "info").lower()
 control_socket_disable = True
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112 - heartbeat
 
-if flag("PROMETHEUS_ENABLED", default=True):
+_counts = flag("PROMETHEUS_ENABLED", default=True)
+if _counts:
     from ledgerlink.metrics import multiprocess
     from ledgerlink.metrics.multiprocess import (  # noqa: F401 - gunicorn finds hooks by their names
         child_exit,
         on_exit,
         on_starting,
         post_fork,
-        post_worker_init,
         pre_fork,
     )
 
     multiprocess.share(text("PROMETHEUS_MULTIPROC_DIR"))
+
+
+def post_worker_init(worker: Any) -> None:
+    """The poster thread of a worker tidies up (expired holds) before there is work."""
+    from django.conf import settings
+
+    from transactions.processor import processor
+
+    if _counts:
+        multiprocess.post_worker_init(worker)
+    if settings.POSTING_MODE == "queued":
+        processor().start()

@@ -1,6 +1,8 @@
 """The base of every request body and query string: nothing unknown is ignored, nothing guessed."""
 
+import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import cache, cached_property
 from typing import Any
 
@@ -125,6 +127,21 @@ class IdField(WholeNumberField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(min_value=1, max_value=MAX_WHOLE, **kwargs)
+
+
+class MomentField(serializers.DateTimeField):
+    """RFC 3339: a date with a time and an offset, and no other ISO 8601."""
+
+    default_error_messages = {"not_rfc3339": "Send a time such as 2026-01-31T09:30:00Z."}
+    _MOMENT = re.compile(
+        r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
+        r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
+    )
+
+    def to_internal_value(self, value: Any) -> datetime:
+        if type(value) is not str or not self._MOMENT.fullmatch(value):
+            self.fail("not_rfc3339")
+        return super().to_internal_value(value.upper())
 
 
 class QueryIdField(serializers.IntegerField):

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
@@ -16,7 +16,7 @@ from ledgerlink.pagination import paginate
 from transactions import orders
 from transactions.enums import TransactionType
 from transactions.idempotency import idempotency_of, idempotency_of_item
-from transactions.instructions import Answer, Order, Unit
+from transactions.instructions import Answer, Idempotency, Order, Unit
 from transactions.models import Transaction
 from transactions.processor import submit, try_out
 from transactions.queries import (
@@ -35,10 +35,11 @@ from transactions.serializers import (
     BatchBody,
     CancelBody,
     CaptureBody,
-    FundingBody,
+    DepositBody,
     ReverseBody,
     TransactionQuery,
     TransferBody,
+    WithdrawBody,
     read_batch_items,
 )
 from users.permissions import caller, subject_id
@@ -54,29 +55,29 @@ class TransactionViewSet(ViewSet):
 
     def deposit(self, request: Request) -> HttpResponse:
         """From the world outside to a user."""
-        return _move(request, TransactionType.DEPOSIT, FundingBody.read(request.data))
+        return _move(request, TransactionType.DEPOSIT, DepositBody.read(request.data))
 
     def withdraw(self, request: Request) -> HttpResponse:
         """From a user to the world outside."""
-        return _move(request, TransactionType.WITHDRAWAL, FundingBody.read(request.data))
+        return _move(request, TransactionType.WITHDRAWAL, WithdrawBody.read(request.data))
 
     def capture(self, request: Request, pk: UUID) -> HttpResponse:
         """Move what a pending transaction holds, all or part of it, and release the rest."""
         body = CaptureBody.read(request.data)
         pending = _visible(request, pk)
-        order = orders.capture(request, pending, body["amount"], idempotency_of(request))
+        order = orders.capture(request, pending, body["amount"], _key(request, body))
         return _carry_out(order, dry_run=body["dry_run"])
 
     def cancel(self, request: Request, pk: UUID) -> HttpResponse:
         """Release what a pending transaction holds."""
         body = CancelBody.read(request.data)
-        order = orders.cancellation(request, _visible(request, pk), idempotency_of(request))
+        order = orders.cancellation(request, _visible(request, pk), _key(request, body))
         return _carry_out(order, dry_run=body["dry_run"])
 
     def reverse(self, request: Request, pk: UUID) -> HttpResponse:
         """Give back a completed transaction, all or part of it, as a transaction of its own."""
         body = ReverseBody.read(request.data)
-        order = orders.reversal(request, _visible(request, pk), body, idempotency_of(request))
+        order = orders.reversal(request, _visible(request, pk), body, _key(request, body))
         return _carry_out(order, dry_run=body["dry_run"])
 
     def batch(self, request: Request) -> HttpResponse:
@@ -88,16 +89,12 @@ class TransactionViewSet(ViewSet):
         group = str(uuid4()) if body["mode"] == "atomic" else None
         unit = Unit(
             [
-                orders.movement(
-                    request,
-                    TransactionType(item["type"]),
-                    item,
-                    idempotency_of_item(item["idempotency_key"], sent),
-                    group,
+                orders.item_of_batch(
+                    request, index, item, idempotency_of_item(item["idempotency_key"], sent), group
                 )
-                for item, sent in zip(items, body["transactions"], strict=True)
+                for index, (item, sent) in enumerate(zip(items, body["transactions"], strict=True))
             ],
-            None if body["dry_run"] else idempotency_of(request),
+            _key(request, body),
         )
         if body["dry_run"]:
             return response_of(answer_of_unit(unit, try_out(unit).outcomes, dry_run=True))
@@ -114,6 +111,9 @@ class TransactionViewSet(ViewSet):
         asked = query.get("user_id")
         everybody = asked is None and caller(request).can(Capability.READ_ALL_BOOKS)
         owner = None if everybody else subject_id(request, asked, Capability.READ_ALL_BOOKS)
+        if owner is None and "direction" in query:
+            whose = "Say whose: what comes in for one goes out for the other."
+            raise ValidationError({"user_id": [ErrorDetail(whose, code="required")]})
         streams = transaction_streams(owner, query)
         keys = keys_between(query)
         return paginate(request, streams, represent_stored, keys=keys, related=PARTIES)
@@ -121,6 +121,11 @@ class TransactionViewSet(ViewSet):
     def retrieve(self, request: Request, pk: UUID) -> Response:
         """One transaction; to those who are no party to it, it does not exist."""
         return Response(represent_stored(_visible(request, pk, PARTIES)))
+
+
+def _key(request: Request, body: dict[str, Any]) -> Idempotency | None:
+    """A dry run neither uses a key up nor asks what it was used for."""
+    return None if body["dry_run"] else idempotency_of(request)
 
 
 def _visible(
@@ -133,7 +138,7 @@ def _visible(
 
 
 def _move(request: Request, kind: TransactionType, body: dict[str, Any]) -> HttpResponse:
-    order = orders.movement(request, kind, body, idempotency_of(request))
+    order = orders.movement(request, kind, body, _key(request, body))
     return _carry_out(order, dry_run=body["dry_run"])
 
 

@@ -1,7 +1,7 @@
 """What the posting engine works on: the locked balances of one batch, everything that was read
 under those locks, and what is about to be written."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
@@ -71,6 +71,7 @@ class Book:
     reversed_amounts: dict[UUID, int]
     used_keys: dict[KeyOfCaller, UsedKey]
     allowances: dict[int, Allowance]  # of the paying balances that have a limit, by id
+    expired: list[Transaction]  # pending too long on these balances, and not named by an order
     new_keys: list[NewKey] = field(default_factory=list)
     posted: list[Posted] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
@@ -102,6 +103,13 @@ class Book:
     @property
     def _to_be_written(self) -> tuple[list[Any], ...]:
         return self.posted, self.entries, self.new_keys, self.status_changes
+
+    def transaction_of(self, order: Settlement | Reversal) -> Transaction:
+        """Raises UnknownTransaction."""
+        transaction = self.named.get(order.transaction_id)
+        if transaction is None:
+            raise errors.UnknownTransaction("There is no such transaction.")
+        return transaction
 
     def _keys_of(self, orders: Sequence[Order]) -> set[AccountKey]:
         keys: set[AccountKey] = set()
@@ -150,6 +158,7 @@ def open_book(units: Sequence[Unit], *, recovering: bool = False) -> Book:
         reversed_amounts=reversed_amounts,
         used_keys=_used_keys(units, recovering=recovering),
         allowances=allowances_of(_limited(orders, accounts), parties, at),
+        expired=_expired(accounts.values(), named, at),
     )
 
 
@@ -157,6 +166,18 @@ def _limited(orders: Sequence[Order], accounts: dict[AccountKey, Account]) -> li
     """The users' balances out of which users ask to send money."""
     keys = {o.source_key for o in orders if isinstance(o, Instruction) and is_limited(o)}
     return [accounts[key] for key in keys if key in accounts]
+
+
+def _expired(
+    accounts: Iterable[Account], named: Collection[UUID], at: datetime
+) -> list[Transaction]:
+    holding = [account.id for account in accounts if account.held > 0]
+    if not holding:
+        return []
+    pending = Transaction.objects.filter(
+        status=TransactionStatus.PENDING, expires_at__lte=at, source_id__in=holding
+    )
+    return list(pending.exclude(pk__in=named).select_related("destination__user"))
 
 
 def _account_keys(orders: Sequence[Order]) -> set[AccountKey]:
@@ -244,17 +265,16 @@ def _used(kept: IdempotencyKey) -> UsedKey:
     answer = None
     if kept.answer is not None and kept.answer_status is not None:
         answer = Answer(kept.answer_status, kept.answer)
+    error = _error_of(kept.transaction, answer)
     outcome = None
-    if kept.transaction is not None:
-        error = _error_of(kept.transaction, answer)
+    if kept.transaction is not None or error is not None:
         outcome = Outcome(kept.transaction, error=error, answer=answer, replayed=True)
     return UsedKey(kept.fingerprint, answer, outcome)
 
 
-def _error_of(transaction: Transaction, answer: Answer | None) -> LedgerError | None:
+def _error_of(transaction: Transaction | None, answer: Answer | None) -> LedgerError | None:
     """That it was refused. A refused capture or reversal is about a transaction that did not
     fail."""
-    refused = answer is not None and answer.status >= 400
-    return errors.refusal_of(transaction.failure_code) or (
-        errors.RefusedBefore() if refused else None
-    )
+    refused = errors.RefusedBefore() if answer is not None and answer.status >= 400 else None
+    failure = None if transaction is None else errors.refusal_of(transaction.failure_code)
+    return failure or refused

@@ -6,8 +6,8 @@ from ledgerlink.errors import InvalidInput, LedgerError, Unavailable
 class PostingRefused(LedgerError):
     """A refusal that is kept in the books as a failed transaction with this code.
 
-    Of a capture, or of a reversal that could never be, nothing is kept but the answer to its
-    idempotency key.
+    Of a capture, or of what could never be, nothing is kept but the answer to its idempotency
+    key.
     """
 
 
@@ -19,6 +19,13 @@ class InsufficientFunds(PostingRefused):
 class BalanceFrozen(PostingRefused):
     code = "balance_frozen"
     title = "The balance is frozen"
+
+
+class ReceiverUnavailable(PostingRefused):
+    """Why is the receiver's business, and that of staff."""
+
+    code = "receiver_unavailable"
+    title = "The receiver can't be paid at the moment"
 
 
 class BalanceLimitExceeded(PostingRefused):
@@ -92,7 +99,7 @@ class UnknownTransaction(LedgerError):
 
 
 class UnknownParty(LedgerError):
-    """There is nobody to move money to or from, so nothing is kept."""
+    """There is nobody to move money to or from, so there is no transaction."""
 
     code = "user_not_found"
     title = "There is no such user"
@@ -216,6 +223,7 @@ _BY_CODE = {
     for kind in (
         InsufficientFunds,
         BalanceFrozen,
+        ReceiverUnavailable,
         BalanceLimitExceeded,
         VersionConflict,
         MinimumNotKept,

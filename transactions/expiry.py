@@ -1,53 +1,78 @@
 """What passes with time: pending transactions, freezes, and the memory of idempotency keys."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from django.utils import timezone
 
 from balances.enums import BalanceStatus
 from balances.models import Balance
+from ledgerlink.errors import Unavailable
+from transactions.batches import post_units
 from transactions.enums import TransactionStatus
-from transactions.instructions import Settlement, StatusChange
+from transactions.instructions import Order, Settlement, StatusChange, Unit
 from transactions.models import IdempotencyKey, Transaction
-from transactions.processor import post_directly
 from users.actors import Actor
 
 CHUNK = 500
 
 
 def expire_pending(stops: Callable[[], bool] = lambda: False) -> int:
-    """Cancel every pending transaction that has expired by now; how many there were."""
+    """Cancel every pending transaction that has expired by now; how many there were.
+
+    One that can't be cancelled keeps none of the others; the first error is raised at the end.
+    """
     by = Actor.system("expire_pending")
-    expired = Transaction.objects.filter(
-        status=TransactionStatus.PENDING, expires_at__lte=timezone.now()
-    ).order_by("expires_at", "pk")
-    count = 0
+    now = timezone.now()
+    expired = Transaction.objects.filter(status=TransactionStatus.PENDING, expires_at__lte=now)
+    run, last = _Run(), UUID(int=0)
     while not stops():
-        ids = list(expired.values_list("pk", flat=True)[:CHUNK])
+        left = expired.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)
+        ids = list(left[:CHUNK])
         if not ids:
             break
-        outcomes = post_directly(
-            [Settlement(transaction_id=pk, capture_amount=0, actor=by) for pk in ids]
-        )
-        count += sum(outcome.error is None for outcome in outcomes)
-    return count
+        run.post([Settlement(transaction_id=pk, capture_amount=0, actor=by) for pk in ids])
+        last = ids[-1]
+    return run.count()
 
 
 def end_freezes(stops: Callable[[], bool] = lambda: False) -> int:
     """Unfreeze every balance whose freeze has ended by now; how many there were. Their freezes
-    have not counted since: what is left to do is the record."""
+    have not counted since: what is left to do is the record. Errors as in `expire_pending`."""
     by = Actor.system("expire_pending")
     over = Balance.objects.filter(house__isnull=True, frozen_until__lte=timezone.now())
-    count, last = 0, 0
+    run, last = _Run(), 0
     while not stops():
         balances = list(over.filter(pk__gt=last).order_by("pk")[:CHUNK])
         if not balances:
             break
-        outcomes = post_directly([_thaw(balance, by) for balance in balances])
-        count += sum(outcome.error is None for outcome in outcomes)
+        run.post([_thaw(balance, by) for balance in balances])
         last = balances[-1].pk
-    return count
+    return run.count()
+
+
+class _Run:
+    """Orders that have nothing to do with each other, posted many at a time."""
+
+    def __init__(self) -> None:
+        self._done = 0
+        self._error: Exception | None = None
+
+    def post(self, orders: Sequence[Order]) -> None:
+        """Raises Unavailable; other errors are kept for the end."""
+        for result in post_units([Unit([order]) for order in orders]):
+            if isinstance(result, Unavailable):
+                raise result
+            if isinstance(result, Exception):
+                self._error = self._error or result
+            else:
+                self._done += result.outcomes[0].error is None
+
+    def count(self) -> int:
+        if self._error is not None:
+            raise self._error
+        return self._done
 
 
 def _thaw(balance: Balance, by: Actor) -> StatusChange:

@@ -14,6 +14,8 @@ from ledgerlink.errors import LedgerError
 from transactions.enums import TransactionType
 from transactions.models import Transaction
 from users.actors import Actor
+from users.models import User
+from users.roles import CAPABILITIES, Capability, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,16 @@ class Party:
     role: str
     is_active: bool
     is_deleted: bool
+
+    @classmethod
+    def of(cls, user: User | None) -> "Party | None":
+        """None for the owner of a house account."""
+        if user is None:
+            return None
+        return cls(user.pk, user.username, user.role, user.is_active, user.deleted_at is not None)
+
+    def can(self, capability: Capability) -> bool:
+        return capability in CAPABILITIES[Role(self.role)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from django.db.models import Q, Sum
 from django.db.transaction import atomic
@@ -14,6 +13,7 @@ from transactions.enums import TransactionStatus, TransactionType
 from transactions.errors import ApprovalRequired
 from transactions.instructions import Approved, Instruction, Party
 from transactions.models import Transaction, TransactionLimit
+from transactions.queries import KEY_MADE_WITHIN, key_at
 from transactions.signals import limit_changed
 from users.actors import Actor
 from users.models import User
@@ -64,11 +64,15 @@ def allowances_of(
 
 
 def _spent_today(balance_id: int, at: datetime) -> int:
-    """What left or is held since midnight UTC. The time-ordered keys bound the index scan."""
+    """What left or is held since midnight UTC. The time-ordered keys bound the index scan: those
+    of transactions that waited over midnight were made before it."""
     midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
-    first_key = UUID(int=int(midnight.timestamp() * 1000) << 80)
     sent = Transaction.objects.filter(
-        source_id=balance_id, pk__gte=first_key, type__in=_OUTGOING, status__in=_COUNTED
+        source_id=balance_id,
+        pk__gte=key_at(midnight, -KEY_MADE_WITHIN),
+        created_at__gte=midnight,
+        type__in=_OUTGOING,
+        status__in=_COUNTED,
     )
     return int(sent.aggregate(total=Sum("amount"))["total"] or 0)
 

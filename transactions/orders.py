@@ -11,8 +11,9 @@ from rest_framework.request import Request
 
 from balances.enums import House, Owner
 from balances.fields import amount_in
+from ledgerlink.errors import LedgerError
 from transactions.enums import TransactionType
-from transactions.errors import FundingNotAllowed
+from transactions.errors import FundingNotAllowed, NotAllowed
 from transactions.instructions import Idempotency, Instruction, Reversal, Settlement
 from transactions.models import Transaction
 from users.actors import Actor
@@ -54,12 +55,29 @@ def movement(
         description=body["description"],
         reference=body["reference"],
         metadata=body["metadata"],
-        expected_version=body["expected_version"],
-        min_balance_after=body["min_balance_after"],
+        expected_version=body.get("expected_version"),
+        min_balance_after=body.get("min_balance_after"),
         expires_at=expires_at,
         idempotency=idempotency,
         group=group,
     )
+
+
+def item_of_batch(
+    request: Request,
+    index: int,
+    item: dict[str, Any],
+    idempotency: Idempotency | None,
+    group: str | None,
+) -> Instruction:
+    """As `movement`, and what is raised names the `index` of the item."""
+    try:
+        return movement(request, TransactionType(item["type"]), item, idempotency, group)
+    except PermissionDenied as error:
+        raise NotAllowed("You may not do this.", index=index) from error
+    except LedgerError as error:
+        error.extra["index"] = index
+        raise
 
 
 def _sides(request: Request, kind: TransactionType, body: dict[str, Any]) -> tuple[Owner, Owner]:
@@ -82,10 +100,12 @@ def capture(
 ) -> Settlement:
     """`amount` is of the transaction's currency, None for all of it. Raises PermissionDenied,
     FundingNotAllowed while self-service is off, or a ValidationError of the amount."""
-    _require_may_settle(request, pending)
+    minor = None if amount is None else amount_in(pending.currency, amount)
+    in_full = minor in {None, pending.amount}
+    if not (in_full and pending.source.user_id == request.user.pk):
+        _require_may_settle(request, pending)
     if pending.type != TransactionType.TRANSFER:
         _require_may_fund(request)
-    minor = None if amount is None else amount_in(pending.currency, amount)
     return _settlement(request, pending, minor, idempotency)
 
 
@@ -98,12 +118,15 @@ def cancellation(
 
 
 def _require_may_settle(request: Request, pending: Transaction) -> None:
-    """Both parties of a transfer may settle it; of what involves a house account, the party that
-    asked for it; and staff in any case."""
+    """The receiver of a transfer settles it, since the hold is their security (its payer can only
+    pay all of it); what involves a house account, the party that asked for it; and staff
+    anything."""
     user_id = request.user.pk
-    is_party = user_id in {pending.source.user_id, pending.destination.user_id}
-    is_transfer = pending.type == TransactionType.TRANSFER
-    own = is_party and (is_transfer or pending.requested_by_id == user_id)
+    if pending.type == TransactionType.TRANSFER:
+        own = pending.destination.user_id == user_id
+    else:
+        is_party = user_id in {pending.source.user_id, pending.destination.user_id}
+        own = is_party and pending.requested_by_id == user_id
     if not own and not _may_move_any(request):
         raise PermissionDenied
 

@@ -29,7 +29,7 @@ from balances.signals import balances_changed
 from ledgerlink.errors import LedgerError
 from ledgerlink.rows import insert_rows
 from transactions import errors
-from transactions.approval_rules import needs_approval
+from transactions.authority import require_authority
 from transactions.book import Book, NewKey, UsedKey, open_book
 from transactions.enums import TransactionStatus, TransactionType
 from transactions.instructions import (
@@ -37,6 +37,7 @@ from transactions.instructions import (
     Instruction,
     Order,
     Outcome,
+    Party,
     Posted,
     Reversal,
     Settlement,
@@ -44,7 +45,6 @@ from transactions.instructions import (
     StatusChanged,
     Unit,
     UnitOutcome,
-    asking,
     shown_to,
 )
 from transactions.limits import is_limited
@@ -58,6 +58,7 @@ from transactions.refusals import (
 )
 from transactions.representation import answer_of_outcome, answer_of_unit
 from transactions.signals import statuses_changed, transactions_posted
+from users.actors import Actor
 
 
 def post(
@@ -72,6 +73,7 @@ def post(
     """
     with atomic():
         book = open_book(units, recovering=recovering)
+        _release_expired(book)
         if dry_run:
             foreseen = _foresee(book, units)
             set_rollback(True)  # balances may have been opened
@@ -79,6 +81,28 @@ def post(
         outcomes = [_post_unit(book, unit) for unit in units]
         _write(book)
     return outcomes
+
+
+def _release_expired(book: Book) -> None:
+    """What is pending too long holds no money back, whether or not the command came round."""
+    for pending in book.expired:
+        source = book.accounts_by_id[pending.source_id]
+        source.release(pending.amount, book.at)
+        pending.status = TransactionStatus.CANCELLED
+        by = Actor.system("expire_pending")
+        book.posted.append(
+            Posted(
+                order=Settlement(transaction_id=pending.pk, capture_amount=0, actor=by),
+                action="expired",
+                transaction=pending,
+                source=source.owner,
+                destination=pending.destination.owner,
+                from_user=book.parties.get(source.user_id or 0),
+                to_user=Party.of(pending.destination.user),
+                balance=source.snapshot(),
+                error=None,
+            )
+        )
 
 
 def _foresee(book: Book, units: Sequence[Unit]) -> list[UnitOutcome]:
@@ -151,9 +175,8 @@ def _post_one(book: Book, order: Order) -> Outcome:
         if used is not None:
             return _replayed(order.idempotency, used)
     try:
-        _require_active(book, order)
+        require_authority(book, order)
         _require_as_seen(book, order)
-        _require_second_person(book, order)
         match order:
             case Settlement():
                 outcome = _settle(book, order)
@@ -205,7 +228,7 @@ def _complete(book: Book, transaction: Transaction, source: Account, destination
 
 def _settle(book: Book, order: Settlement) -> Outcome:
     """Capture a pending transaction, or let it go. One that has expired is let go in any case."""
-    pending = _named(book, order)
+    pending = book.transaction_of(order)
     source = book.accounts_by_id[pending.source_id]
     destination = book.accounts_by_id[pending.destination_id]
     amount = pending.amount if order.capture_amount is None else order.capture_amount
@@ -228,7 +251,7 @@ def _settle(book: Book, order: Settlement) -> Outcome:
 
 def _reverse(book: Book, order: Reversal) -> Outcome:
     """A reversal is a movement like any other, back from the receiver to the payer."""
-    original = _named(book, order)
+    original = book.transaction_of(order)
     done = book.reversed_amounts.setdefault(original.pk, 0)
     left = original.amount - done
     amount = left if order.amount is None else order.amount
@@ -270,31 +293,6 @@ def _change_status(book: Book, order: StatusChange) -> Outcome:
     changed = StatusChanged(order, before, account.snapshot(), owner)
     book.status_changes.append(changed)
     return Outcome(None, status_changed=changed)
-
-
-def _named(book: Book, order: Settlement | Reversal) -> Transaction:
-    transaction = book.named.get(order.transaction_id)
-    if transaction is None:
-        raise errors.UnknownTransaction("There is no such transaction.")
-    return transaction
-
-
-def _require_active(book: Book, order: Order) -> None:
-    """Raises ActorInactive when one who asks or approves was deactivated a moment ago."""
-    for pk in asking(order):
-        if pk not in book.parties or not book.parties[pk].is_active:
-            raise errors.ActorInactive("This user has been deactivated.")
-
-
-def _require_second_person(book: Book, order: Order) -> None:
-    """Raises ApprovalRequired when one person alone asks for what takes two."""
-    assert order.approved is None or order.approved.by.user_id != order.actor.user_id
-    reversed_ = None
-    if isinstance(order, Reversal):
-        original = _named(book, order)
-        reversed_ = original.type, book.accounts_by_id[original.destination_id].user_id
-    if needs_approval(order, reversed_):
-        raise errors.ApprovalRequired("Ask for it; somebody else must approve it.")
 
 
 def _require_as_seen(book: Book, order: Order) -> None:
@@ -381,13 +379,20 @@ def _key_reused() -> errors.IdempotencyKeyReused:
 
 
 def _keep_key(book: Book, order: Order, outcome: Outcome) -> None:
-    """A key is used up by the transaction that it is about; what was refused for want of one
-    leaves it free."""
-    if order.idempotency is None or outcome.transaction is None:
+    """A key is used up by a transaction, and by a refusal that says something of the order. One
+    that is about the caller leaves it free; so does one that a command gets, which is repeated
+    when what it lacked is there."""
+    asked = order.idempotency
+    if asked is None:
         return
-    answer = answer_of_outcome(outcome, order.actor) if order.idempotency.keep_answer else None
-    key = NewKey(order.actor.scope, order.idempotency, outcome.transaction.pk, answer)
-    _use_key(book, key, outcome)
+    made = None if outcome.transaction is None else outcome.transaction.pk
+    if made is None and not (asked.keep_answer and isinstance(outcome.error, _ABOUT_THE_ORDER)):
+        return
+    answer = answer_of_outcome(outcome, order.actor) if asked.keep_answer else None
+    _use_key(book, NewKey(order.actor.scope, asked, made, answer), outcome)
+
+
+_ABOUT_THE_ORDER = (errors.UnknownParty, errors.SelfTransfer)
 
 
 def _use_key(book: Book, new: NewKey, outcome: Outcome | None) -> None:

@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from django.conf import settings
@@ -20,11 +20,13 @@ from django.db import close_old_connections, connections
 
 from transactions.batches import Result, post_units
 from transactions.errors import OutcomeUnknown, PostingTimedOut, QueueFull
+from transactions.expiry import expire_pending
 from transactions.instructions import Order, Outcome, Unit, UnitOutcome
 from transactions.signals import queue_changed, unit_answered, unit_submitted
 
 logger = logging.getLogger(__name__)
 
+IDLE_SECONDS = 15.0  # without work, before the poster tidies up
 GRACE_SECONDS = 60.0  # for a batch that was taken, more than `transactions.batches` ever takes
 
 
@@ -89,13 +91,24 @@ class Processor:
     """A bounded queue and the one thread that empties it.
 
     `queue_size` and `batch_size` count instructions. The thread starts with the first
-    instruction, in whichever process that is, so it is safe to fork before.
+    instruction or with `start`, in whichever process that is, so it is safe to fork before. While
+    it has had nothing to do for `idle_seconds` it calls `when_idle`.
     """
 
-    def __init__(self, *, queue_size: int, batch_size: int, timeout: float) -> None:
+    def __init__(
+        self,
+        *,
+        queue_size: int,
+        batch_size: int,
+        timeout: float,
+        when_idle: Callable[[], object] = lambda: None,
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> None:
         self._queue_size = queue_size
         self._batch_size = batch_size
         self._timeout = timeout  # seconds
+        self._when_idle = when_idle
+        self._idle_seconds = idle_seconds
         self._begin_anew()
         os.register_at_fork(after_in_child=self._begin_anew)
 
@@ -105,6 +118,11 @@ class Processor:
         self._waiting = 0
         self._closed = False
         self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread before there is work, so that it tidies up."""
+        with self._condition:
+            self._start()
 
     def submit(self, unit: Unit) -> UnitOutcome:
         ticket = _Ticket(unit)
@@ -131,14 +149,17 @@ class Processor:
                 raise QueueFull("The server is shutting down. Nothing was moved.")
             if self._waiting + len(ticket.unit.orders) > self._queue_size:
                 raise QueueFull("Too many transactions are waiting. Nothing was moved.")
-            if self._thread is None:
-                thread = threading.Thread(target=self._run, name="poster", daemon=True)
-                thread.start()  # may fail, and then nothing is left behind
-                self._thread = thread
+            self._start()
             self._queue.append(ticket)
             self._waiting += len(ticket.unit.orders)
             self._condition.notify()
         queue_changed.send_robust(sender=None, by=len(ticket.unit.orders))
+
+    def _start(self) -> None:
+        if self._thread is None:
+            thread = threading.Thread(target=self._run, name="poster", daemon=True)
+            thread.start()  # may fail, and then nothing is left behind
+            self._thread = thread
 
     def _withdraw(self, ticket: _Ticket) -> None:
         """Take the ticket back if the poster has not taken it yet. Raises PostingTimedOut."""
@@ -151,23 +172,39 @@ class Processor:
         raise PostingTimedOut("It was not its turn in time. Nothing was moved.")
 
     def _run(self) -> None:
-        while tickets := self._take():
-            try:
-                close_old_connections()
-                results = post_units([ticket.unit for ticket in tickets])
-            except BaseException as error:  # the thread must outlive anything that a batch does
-                logger.exception("the poster met an unexpected error")
-                unknown = OutcomeUnknown(f"An unexpected error: {type(error).__name__}.")
-                results = [unknown for _ in tickets]
-            for ticket, result in zip(tickets, results, strict=True):
-                ticket.finish(result)
+        while (tickets := self._take()) is not None:
+            if tickets:
+                self._post(tickets)
+            else:
+                self._tidy_up()
         connections.close_all()
 
-    def _take(self) -> list[_Ticket]:
-        """Wait for work and take as much as one batch may hold; nothing once closed and empty."""
+    def _post(self, tickets: Sequence[_Ticket]) -> None:
+        try:
+            close_old_connections()
+            results = post_units([ticket.unit for ticket in tickets])
+        except BaseException as error:  # the thread must outlive anything that a batch does
+            logger.exception("the poster met an unexpected error")
+            unknown = OutcomeUnknown(f"An unexpected error: {type(error).__name__}.")
+            results = [unknown for _ in tickets]
+        for ticket, result in zip(tickets, results, strict=True):
+            ticket.finish(result)
+
+    def _tidy_up(self) -> None:
+        try:
+            close_old_connections()
+            self._when_idle()
+        except Exception:  # the database may be away; the next time is soon
+            logger.warning("the poster could not tidy up", exc_info=True)
+
+    def _take(self) -> list[_Ticket] | None:
+        """Wait for work and take as much as one batch may hold: nothing when there was none for
+        a while, None once closed and empty."""
         with self._condition:
-            while not self._queue and not self._closed:
-                self._condition.wait()
+            if not self._queue and not self._closed:
+                self._condition.wait(self._idle_seconds)
+            if not self._queue and self._closed:
+                return None
             tickets: list[_Ticket] = []
             size = 0
             while self._queue and (
@@ -189,6 +226,7 @@ def processor() -> Processor:
         queue_size=settings.POSTING_QUEUE_SIZE,
         batch_size=settings.POSTING_BATCH_SIZE,
         timeout=settings.POSTING_TIMEOUT_SECONDS,
+        when_idle=expire_pending,
     )
     atexit.register(made.close)
     return made

@@ -23,7 +23,7 @@ _SHOWN_TO_RECEIVER = ~Q(status=TransactionStatus.FAILED) | Q(
 )
 
 # The key of a transaction is made when it is asked for; it waits in the queue, and may be retried.
-_KEY_MADE_WITHIN = timedelta(minutes=10)
+KEY_MADE_WITHIN = timedelta(minutes=10)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -69,12 +69,12 @@ def keys_between(filters: Mapping[str, Any]) -> KeyRange:
     """Where the transactions of the period `from` … `to` are among all."""
     start, end = filters.get("from"), filters.get("to")
     return KeyRange(
-        after=_key_at(start, -_KEY_MADE_WITHIN) if start is not None else None,
-        before=_key_at(end, _KEY_MADE_WITHIN) if end is not None else None,
+        after=key_at(start, -KEY_MADE_WITHIN) if start is not None else None,
+        before=key_at(end, KEY_MADE_WITHIN) if end is not None else None,
     )
 
 
-def _key_at(moment: datetime, margin: timedelta) -> UUID:
+def key_at(moment: datetime, margin: timedelta) -> UUID:
     """The lowest UUIDv7 of a moment and a margin."""
     milliseconds = (moment - _EPOCH + margin) // timedelta(milliseconds=1)
     return UUID(int=min(max(milliseconds, 0), 2**48 - 1) << 80)
@@ -86,6 +86,7 @@ def _filtered(rows: QuerySet[Transaction], filters: Mapping[str, Any]) -> QueryS
         "status": "status",
         "currency": "currency",
         "reference": "reference",
+        "reverses": "reverses_id",
         "from": "created_at__gte",
         "to": "created_at__lt",
         "min_amount": "amount__gte",

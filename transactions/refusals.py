@@ -76,7 +76,9 @@ def refusal_of_status(
     if not source.may_send(at):
         return errors.BalanceFrozen("No money may leave the paying balance.")
     if not destination.may_receive(at):
-        return errors.BalanceFrozen("The receiving balance is frozen.")
+        if source.house is not None:
+            return errors.BalanceFrozen("The receiving balance is frozen.")
+        return errors.ReceiverUnavailable("The receiving balance takes no money at the moment.")
     return None
 
 

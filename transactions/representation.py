@@ -42,6 +42,9 @@ def represent_transaction(
         "type": str(t.type),
         "status": str(t.status),
         "amount": format_amount(t.amount, t.currency),
+        "authorized_amount": None
+        if t.authorized_amount is None
+        else format_amount(t.authorized_amount, t.currency),
         "currency": t.currency,
         "from_user": represent_party(from_user),
         "to_user": represent_party(to_user),
@@ -100,12 +103,13 @@ def answer_of_unit(unit: Unit, outcomes: Sequence[Outcome], *, dry_run: bool = F
                 invented = dry_run and outcome.posted is not None  # its transaction is not kept
                 kept = None if invented else outcome.transaction
                 return _answer(error.status, _problem_of_group(index, error, kept, actor))
-    answers = [answer_of(outcome, actor) for outcome in outcomes]
-    items = (
-        f'{{"status":{a.status},"{"transaction" if a.status < 400 else "problem"}":{a.body}}}'
-        for a in answers
-    )
+    items = (_item(answer_of(outcome, actor), outcome.replayed) for outcome in outcomes)
     return Answer(OK, f'{{"results":[{",".join(items)}]}}')
+
+
+def _item(answer: Answer, replayed: bool) -> str:  # noqa: FBT001 - a field of the outcome
+    what = "transaction" if answer.status < 400 else "problem"
+    return f'{{"status":{answer.status},"replayed":{json.dumps(replayed)},"{what}":{answer.body}}}'
 
 
 def _problem_of_group(
@@ -113,8 +117,7 @@ def _problem_of_group(
 ) -> dict[str, Any]:
     refused = BatchRefused(
         f"Nothing was posted, because of instruction {index}: {error.detail}",
-        index=index,
-        reason=error.code,
+        **{**error.extra, "index": index, "reason": error.code},
     )
     kept = {} if transaction is None else {"transaction_id": str(transaction.pk)}
     return _problem(refused, actor, **kept) | {"status": error.status}

@@ -20,6 +20,7 @@ from ledgerlink.schema import (
     component,
     describe,
     example,
+    flag,
     json_answer,
     operation,
     or_null,
@@ -39,14 +40,16 @@ from transactions.serializers import (
     MAX_BATCH_SIZE,
     METADATA_MAX_BYTES,
     BatchBody,
-    BatchFunding,
+    BatchDeposit,
     BatchTransfer,
+    BatchWithdrawal,
     CancelBody,
     CaptureBody,
-    FundingBody,
+    DepositBody,
     ReverseBody,
     TransactionQuery,
     TransferBody,
+    WithdrawBody,
 )
 
 TAG = "Transactions"
@@ -57,7 +60,8 @@ NOTES.update(
         "from_user_id": "Who pays, for staff; else the caller.",
         "user_id": "Whose money or books, for staff; else the caller.",
         "description": "For people; shown to both.",
-        "reference": "The caller's own, such as an invoice; can be searched for.",
+        "reference": "Such as an invoice; can be searched for, and is shown to both.",
+        "reverses": "The reversals of this transaction.",
         "expected_version": "Refuse (409) unless the paying balance has this version.",
         "min_balance_after": "Refuse when less than this would be left to the payer.",
         "pending": "Hold the money; it moves when it is captured.",
@@ -97,7 +101,7 @@ class DescribedMetadata(OpenApiSerializerFieldExtension):
     target_class = "transactions.serializers.MetadataField"
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> Json:
-        said = f"The caller's own; at most {METADATA_MAX_BYTES} bytes of JSON."
+        said = f"At most {METADATA_MAX_BYTES} bytes of JSON; shown to both parties."
         return {"type": "object", "description": said, "additionalProperties": {}}
 
 
@@ -109,22 +113,22 @@ class DescribedItems(OpenApiSerializerFieldExtension):
     target_class = Items
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> Json:
-        transfer, funding = (
+        transfer, deposit, withdrawal = (
             auto_schema.resolve_serializer(kind, direction).ref
-            for kind in (BatchTransfer, BatchFunding)
+            for kind in (BatchTransfer, BatchDeposit, BatchWithdrawal)
         )
         return {
             "type": "array",
             "minItems": 1,
             "maxItems": MAX_BATCH_SIZE,
             "items": {
-                "oneOf": [transfer, funding],
+                "oneOf": [transfer, deposit, withdrawal],
                 "discriminator": {
                     "propertyName": "type",
                     "mapping": {
                         "transfer": transfer["$ref"],
-                        "deposit": funding["$ref"],
-                        "withdrawal": funding["$ref"],
+                        "deposit": deposit["$ref"],
+                        "withdrawal": withdrawal["$ref"],
                     },
                 },
             },
@@ -142,6 +146,7 @@ _MEMBERS: dict[str, Json] = {
     "type": text(enum=TransactionType.values),
     "status": text(enum=TransactionStatus.values),
     "amount": AMOUNT,
+    "authorized_amount": or_null(AMOUNT) | {"description": "What a pending one held at first."},
     "currency": CURRENCY,
     "from_user": or_null(PARTY) | {"description": "Null: from the world outside."},
     "to_user": or_null(PARTY) | {"description": "Null: to the world outside."},
@@ -169,6 +174,7 @@ TRIED = component(
         **(_MEMBERS | {"id": or_null(UUID)} | _BALANCE | _DRY),
     ),
 )
+_REPLAYED = flag("Its own key was used before: nothing was done now.")
 RESULT = component(
     "BatchResult",
     {
@@ -177,11 +183,13 @@ RESULT = component(
             record(
                 "Done.",
                 status={"enum": [200, 201]},
+                replayed=_REPLAYED,
                 transaction={"anyOf": [MOVED, TRIED]},
             ),
             record(
                 "Refused.",
                 status=whole(minimum=400),
+                replayed=_REPLAYED,
                 problem={"$ref": "#/components/schemas/Problem"},
             ),
         ],
@@ -197,6 +205,7 @@ A_STORED: Json = {
     "type": "transfer",
     "status": "completed",
     "amount": "20.00",
+    "authorized_amount": None,
     "currency": "USD",
     "from_user": {"id": 7, "username": "alice"},
     "to_user": {"id": 8, "username": "bob"},
@@ -229,6 +238,7 @@ _MOVING: _Refused = [
     *_POSTING,
     errors.InsufficientFunds,
     errors.BalanceFrozen,
+    errors.ReceiverUnavailable,
     errors.BalanceLimitExceeded,
     errors.VersionConflict,
     errors.MinimumNotKept,
@@ -244,11 +254,11 @@ _SETTLING: _Refused = [
     *_POSTING,
     errors.NotPending,
 ]
-_GUARDS = (
-    "`expected_version` and `min_balance_after` guard the paying balance. With `pending` the money "
-    "is held until it is captured, cancelled, or `expires_in` seconds are over (7 days). "
-    "`dry_run` answers what would happen, and keeps nothing."
+_HOLDS = (
+    "With `pending` the money is held until it is captured, cancelled, or `expires_in` seconds are "
+    "over (7 days). `dry_run` answers what would happen, and keeps nothing."
 )
+_GUARDS = f"`expected_version` and `min_balance_after` guard the paying balance. {_HOLDS}"
 
 
 def _moving(name: str, summary: str, description: str, body: Any, **more: Any) -> Any:
@@ -311,8 +321,8 @@ describe(
     deposit=_moving(
         "deposit",
         "Take in money from the world outside",
-        f"To the caller, where self-service is on, or to the user whom staff names. {_GUARDS}",
-        FundingBody,
+        f"To the caller, where self-service is on, or to the user whom staff names. {_HOLDS}",
+        DepositBody,
         refused=_FUNDING,
         examples=[request_example("Deposit", {"amount": "100.50"})],
     ),
@@ -321,7 +331,7 @@ describe(
         "Pay out money to the world outside",
         f"From the caller, where self-service is on, or from the user whom staff names: above an "
         f"amount that is configured only with a second person's approval. {_GUARDS}",
-        FundingBody,
+        WithdrawBody,
         refused=_WITHDRAWING,
         examples=[request_example("Withdrawal", {"amount": "50.00"})],
     ),

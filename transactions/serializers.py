@@ -13,6 +13,7 @@ from ledgerlink.serializers import (
     MAX_WHOLE,
     FlagField,
     IdField,
+    MomentField,
     PageQuery,
     QueryIdField,
     StrictSerializer,
@@ -44,8 +45,6 @@ class MovementBody(StrictSerializer):
         max_length=REFERENCE_MAX_LENGTH, default="", allow_blank=True, trim_whitespace=False
     )
     metadata = MetadataField(default=dict)
-    expected_version = WholeNumberField(min_value=0, max_value=MAX_WHOLE, default=None)
-    min_balance_after = AmountField(default=None)
     pending = FlagField(default=False)
     expires_in = WholeNumberField(min_value=1, max_value=MAX_PENDING_SECONDS, required=False)
     dry_run = FlagField(default=False)
@@ -61,12 +60,7 @@ class MovementBody(StrictSerializer):
         return metadata
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        currency = attrs["currency"]
-        attrs["amount"] = amount_in(currency, attrs["amount"])
-        if attrs["min_balance_after"] is not None:
-            attrs["min_balance_after"] = least_in(
-                currency, attrs["min_balance_after"], "min_balance_after"
-            )
+        attrs["amount"] = amount_in(attrs["currency"], attrs["amount"])
         if "expires_in" in attrs and not attrs["pending"]:
             only = ErrorDetail("Only a pending transaction expires.", code="not_pending")
             raise serializers.ValidationError({"expires_in": [only]})
@@ -92,14 +86,31 @@ def _with_numbers(value: Any) -> Any:
             return value
 
 
-class TransferBody(MovementBody):
+class PayingBody(MovementBody):
+    """A movement out of a user's balance, which the caller can guard. What pays for a deposit is
+    an account of the house, whose version and amount are nobody's business."""
+
+    expected_version = WholeNumberField(min_value=0, max_value=MAX_WHOLE, default=None)
+    min_balance_after = AmountField(default=None)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs = super().validate(attrs)
+        least = attrs["min_balance_after"]
+        if least is not None:
+            attrs["min_balance_after"] = least_in(attrs["currency"], least, "min_balance_after")
+        return attrs
+
+
+class TransferBody(PayingBody):
     to_user_id = IdField()
     from_user_id = IdField(required=False)  # staff only
 
 
-class FundingBody(MovementBody):
-    """A deposit or a withdrawal."""
+class DepositBody(MovementBody):
+    user_id = IdField(required=False)  # staff only
 
+
+class WithdrawBody(PayingBody):
     user_id = IdField(required=False)  # staff only
 
 
@@ -132,15 +143,20 @@ class BatchTransfer(TransferBody):
     idempotency_key = IdempotencyKeyField(default=None)
 
 
-class BatchFunding(FundingBody):
-    type = serializers.ChoiceField([TransactionType.DEPOSIT, TransactionType.WITHDRAWAL])
+class BatchDeposit(DepositBody):
+    type = serializers.ChoiceField([TransactionType.DEPOSIT])
+    idempotency_key = IdempotencyKeyField(default=None)
+
+
+class BatchWithdrawal(WithdrawBody):
+    type = serializers.ChoiceField([TransactionType.WITHDRAWAL])
     idempotency_key = IdempotencyKeyField(default=None)
 
 
 BATCH_ITEMS: dict[str, type[StrictSerializer]] = {
     TransactionType.TRANSFER: BatchTransfer,
-    TransactionType.DEPOSIT: BatchFunding,
-    TransactionType.WITHDRAWAL: BatchFunding,
+    TransactionType.DEPOSIT: BatchDeposit,
+    TransactionType.WITHDRAWAL: BatchWithdrawal,
 }
 
 
@@ -169,14 +185,15 @@ class TransactionQuery(PageQuery):
     direction = serializers.ChoiceField(["in", "out"], required=False)
     reference = serializers.CharField(max_length=REFERENCE_MAX_LENGTH, required=False)
     counterparty = QueryIdField(required=False)
+    reverses = serializers.UUIDField(required=False)
     user_id = QueryIdField(required=False)
     min_amount = AmountField(required=False)
     max_amount = AmountField(required=False)
 
     def get_fields(self) -> dict[str, Any]:
         return super().get_fields() | {
-            "from": serializers.DateTimeField(required=False),
-            "to": serializers.DateTimeField(required=False),
+            "from": MomentField(required=False),
+            "to": MomentField(required=False),
         }
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

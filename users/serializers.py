@@ -12,6 +12,7 @@ from rest_framework.exceptions import ErrorDetail
 from ledgerlink.serializers import (
     FlagField,
     IdField,
+    MomentField,
     PageQuery,
     QueryIdField,
     StrictSerializer,
@@ -96,7 +97,7 @@ class ApiKeyBody(StrictSerializer):
     user_id = IdField()
     name = TextField(max_length=API_KEY_NAME_MAX_LENGTH)
     scopes = ScopesField()
-    expires_at = serializers.DateTimeField(default=None, allow_null=True)
+    expires_at = MomentField(default=None, allow_null=True)
 
 
 class RotationBody(StrictSerializer):
@@ -105,7 +106,7 @@ class RotationBody(StrictSerializer):
         max_value=int(MAX_OVERLAP.total_seconds()),
         default=int(DEFAULT_OVERLAP.total_seconds()),
     )
-    expires_at = serializers.DateTimeField(default=None, allow_null=True)
+    expires_at = MomentField(default=None, allow_null=True)
 
 
 class ApiKeyQuery(PageQuery):

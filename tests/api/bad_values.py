@@ -106,20 +106,20 @@ WRONG = {
         ('{"n": 1e5000000}', "number_too_large"),
         ('{"n": ' + "9" * 100_000 + "}", "number_too_large"),
     ],
-    "expected_version": [
-        ("true", "not_whole"),
-        ("1.0", "not_whole"),
-        ('"1"', "not_whole"),
-        ("[]", "not_whole"),
-        ("{}", "not_whole"),
-        ("-1", "min_value"),
-        ("9" * 19, "not_whole"),
-    ],
     "colour": [('"red"', "unknown_field")],
     "status": [('"completed"', "unknown_field")],
     "id": [('"1"', "unknown_field")],
     "Amount": [('"1.00"', "unknown_field")],
 }
+VERSIONS = [
+    ("true", "not_whole"),
+    ("1.0", "not_whole"),
+    ('"1"', "not_whole"),
+    ("[]", "not_whole"),
+    ("{}", "not_whole"),
+    ("-1", "min_value"),
+    ("9" * 19, "not_whole"),
+]
 USER_IDS = [
     ("null", "null"),
     ("true", "not_whole"),
@@ -134,6 +134,9 @@ USER_IDS = [
 ]
 CASES = [
     *((ALL, field, text, code) for field, rows in WRONG.items() for text, code in rows),
+    *(((TRANSFER, WITHDRAW), "expected_version", text, code) for text, code in VERSIONS),
+    ((DEPOSIT,), "expected_version", "0", "unknown_field"),  # of an account of the house
+    ((DEPOSIT,), "min_balance_after", '"1.00"', "unknown_field"),
     *(((TRANSFER,), "to_user_id", text, code) for text, code in USER_IDS),
     *(((TRANSFER,), "from_user_id", text, code) for text, code in USER_IDS),
     *(((DEPOSIT, WITHDRAW), "user_id", text, code) for text, code in USER_IDS),

@@ -84,7 +84,7 @@ TABLE: dict[Route, tuple[int, ...]] = {
     ("POST",   "transaction-withdraw"):  (401, 201, 403, 403, 201, 201, 201, 201, 403),
     ("POST",   "transaction-batch"):     (401, 200, 403, 403, 200, 200, 200, 200, 403),
     ("POST",   "transaction-capture"):   (401, 200, 404, 403, 200, 200, 200, 200, 403),
-    ("POST",   "transaction-cancel"):    (401, 200, 404, 403, 200, 200, 200, 200, 403),
+    ("POST",   "transaction-cancel"):    (401, 403, 404, 403, 200, 200, 403, 200, 403),
     # One person alone reverses what they received; for others it takes an approval, or a key.
     ("POST",   "transaction-reverse"):   (401, 201, 404, 403, 403, 403, 201, 201, 403),
 

@@ -33,7 +33,7 @@ def delete(user: User) -> None:
 @pytest.mark.parametrize("user_id", [10**9, 10**18 - 1])
 def test_transfer_to_unknown_user_stores_nothing(user_id: int, as_alice: Api, money: Any) -> None:
     before = books()
-    response = as_alice.post(TRANSFER, {"to_user_id": user_id, **money}, key="k")
+    response = as_alice.post(TRANSFER, {"to_user_id": user_id, **money})
     assert_problem(response, 422, "user_not_found")
     assert books() == before
 
@@ -41,7 +41,7 @@ def test_transfer_to_unknown_user_stores_nothing(user_id: int, as_alice: Api, mo
 def test_transfer_to_deleted_user_strands_nothing(bob: User, as_alice: Api, money: Any) -> None:
     delete(bob)
     before = books()
-    response = as_alice.post(TRANSFER, {"to_user_id": bob.pk, **money}, key="k")
+    response = as_alice.post(TRANSFER, {"to_user_id": bob.pk, **money})
     deleted = assert_problem(response, 422, "user_not_found")
     assert books() == before
     response = as_alice.post(TRANSFER, {"to_user_id": 10**9, **money})
@@ -64,7 +64,7 @@ def test_transfer_to_oneself_is_refused_and_the_next_one_is_not(
     before = books()
     for amount in ("1.00", "500.00"):
         response = as_alice.post(
-            TRANSFER, {"to_user_id": alice.pk, **money, "amount": amount}, key="k"
+            TRANSFER, {"to_user_id": alice.pk, **money, "amount": amount}
         )
         assert_problem(response, 422, "self_transfer")
     assert books() == before
@@ -78,7 +78,7 @@ def test_funding_of_unknown_or_deleted_user_stores_nothing(
     delete(bob)
     before = books()
     for user_id in (bob.pk, 10**9):
-        response = as_finance.post(path, {"user_id": user_id, **money}, key="k")
+        response = as_finance.post(path, {"user_id": user_id, **money})
         assert_problem(response, 422, "user_not_found")
     assert books() == before
 

@@ -107,7 +107,8 @@ def test_history_of_unknown_user_is_not_found_for_staff(as_auditor: Api) -> None
     [
         ({"currency": "XYZ"}, "currency", "unknown_currency"),
         ({"transaction_id": "17"}, "transaction_id", "invalid"),
-        ({"from_": "2026"}, "from", "invalid"),
+        ({"from_": "2026"}, "from", "not_rfc3339"),
+        ({"to": "2026-01-31"}, "to", "not_rfc3339"),
         ({"user_id": "9" * 40}, "user_id", "max_value"),
         ({"limit": "10"}, "limit", "unknown_field"),
     ],

@@ -27,6 +27,11 @@ def batch(*items: Any, mode: str = "independent", **fields: Any) -> dict[str, An
     return {"mode": mode, "transactions": list(items), **fields}
 
 
+def replayed(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same items when they are answered again."""
+    return [{**item, "replayed": True} for item in items]
+
+
 def results(response: HttpResponse) -> list[dict[str, Any]]:
     assert response.status_code == 200, response.content[:500]
     found: list[dict[str, Any]] = body_of(response)["results"]
@@ -185,9 +190,10 @@ def test_items_with_keys_are_posted_once_in_whatever_batch(bob: User, as_alice: 
     items = [to(bob, "1.00", idempotency_key=key) for key in "abc"]
     first = results(as_alice.post(BATCH, batch(*items[:2])))
     second = results(as_alice.post(BATCH, batch(*items)))
-    assert second[:2] == first
+    assert [item["replayed"] for item in second] == [True, True, False]
+    assert second[:2] == replayed(first)
     third = as_alice.post(BATCH, batch(*items, mode="atomic"))
-    assert results(third) == second
+    assert results(third) == replayed(second)
     assert amount_of(bob) == 300
     assert_books_are_sound()
 
@@ -207,7 +213,7 @@ def test_item_with_the_key_of_another_item_is_refused_alone(bob: User, as_alice:
         (201, "completed"),
     ]
     found = results(response)
-    assert found[0] == found[2]
+    assert replayed(found[:1]) == found[2:]
     assert amount_of(bob) == 100
 
 
@@ -229,7 +235,7 @@ def test_refused_item_with_a_key_is_replayed(alice: User, bob: User, as_alice: A
     item = to(bob, "100.01", idempotency_key="k")
     first = results(as_alice.post(BATCH, batch(item)))
     fund(alice, "100.00")
-    assert results(as_alice.post(BATCH, batch(item))) == first
+    assert results(as_alice.post(BATCH, batch(item))) == replayed(first)
     response = as_alice.post(BATCH, batch(to(bob, "1.00"), item, mode="atomic"))
     problem = assert_problem(response, 422, "batch_refused", index=1, reason="insufficient_funds")
     assert problem["transaction_id"] == first[0]["problem"]["transaction_id"]
@@ -389,3 +395,16 @@ def test_nobody_posts_a_batch(bob: User, anonymous: Api) -> None:
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 def test_other_methods_are_refused(method: str, as_alice: Api) -> None:
     assert as_alice.send(method, BATCH).status_code == 405
+
+
+def test_item_that_is_not_allowed_is_named(alice: User, bob: User, as_bob: Api) -> None:
+    mine = {"type": "transfer", "to_user_id": alice.pk, "amount": "1.00"}
+    response = as_bob.post(BATCH, batch(mine, {**mine, "from_user_id": alice.pk}))
+    assert_problem(response, 403, "permission_denied", index=1)
+
+
+def test_atomic_refusal_tells_what_the_culprit_would(alice: User, bob: User, as_alice: Api) -> None:
+    items = to(bob, "1.00"), to(bob, "1.00", expected_version=99)
+    response = as_alice.post(BATCH, batch(*items, mode="atomic"))
+    told = {"index": 1, "reason": "version_conflict", "current_version": 2}
+    assert_problem(response, 409, "batch_refused", **told)

@@ -60,14 +60,24 @@ def test_receiver_captures_and_sees_their_own_balance(
     assert_books_are_sound()
 
 
-def test_payer_captures_a_part_and_sees_their_own_balance(
+def test_payer_pays_all_of_it_or_nothing(
     pending: Transaction, alice: User, bob: User, as_alice: Api
 ) -> None:
-    answer = body_of(as_alice.post(path_of(pending), {"amount": "12.34"}))
-    assert (answer["status"], answer["amount"]) == ("completed", "12.34")
+    """A cent of it would let go of the rest, which is the receiver's security."""
+    part = as_alice.post(path_of(pending), {"amount": "12.34"})
+    assert_problem(part, 403, "permission_denied")
+    answer = body_of(as_alice.post(path_of(pending), {"amount": "30.00"}))
+    assert (answer["status"], answer["amount"]) == ("completed", "30.00")
     version = balance_of(alice).version
-    assert answer["balance"] == wire_balance(balance_of(alice), "87.66", version)
-    assert amount_of(bob) == 1_234
+    assert answer["balance"] == wire_balance(balance_of(alice), "70.00", version)
+    assert amount_of(bob) == 3_000
+
+
+def test_receiver_captures_a_part(pending: Transaction, bob: User, as_bob: Api) -> None:
+    answer = body_of(as_bob.post(path_of(pending), {"amount": "12.34"}))
+    assert (answer["status"], answer["amount"]) == ("completed", "12.34")
+    assert answer["authorized_amount"] == "30.00"
+    assert answer["balance"]["amount"] == "12.34"
 
 
 def test_staff_sees_the_payers_balance(pending: Transaction, alice: User, as_finance: Api) -> None:

@@ -32,6 +32,7 @@ def test_deposit_answers_transaction_and_receivers_balance(alice: User, as_alice
         "type": "deposit",
         "status": "completed",
         "amount": "100.50",
+        "authorized_amount": None,
         "currency": "USD",
         "from_user": None,
         "to_user": wire_party(alice),

@@ -166,15 +166,24 @@ def test_items_whose_keys_were_used_are_answered_as_they_were(
     if mode == "atomic" and amount == "100.01":
         assert_problem(response, 422, "batch_refused", index=0, reason="insufficient_funds")
     else:
-        assert body_of(response)["results"] == first
+        assert body_of(response)["results"] == [{**item, "replayed": True} for item in first]
 
 
 def test_same_item_twice_would_be_posted_once(bob: User, as_alice: Api) -> None:
     body = {"transactions": items(bob, "60.00", "60.00", idempotency_key="k")}
     first, second = body_of(tried(as_alice, BATCH, body))["results"]
-    assert first == second
+    assert {**first, "replayed": True} == second
     assert (first["status"], first["transaction"]["id"]) == (200, None)
     refused = {"transactions": items(bob, "100.01", "100.01", idempotency_key="k")}
     first, second = body_of(tried(as_alice, BATCH, refused))["results"]
-    assert first == second
+    assert {**first, "replayed": True} == second
     assert "transaction_id" not in first["problem"]
+
+
+def test_dry_run_of_what_was_sent_under_the_key_is_tried_anew(bob: User, as_alice: Api) -> None:
+    body = {"to_user_id": bob.pk, "amount": "1.00"}
+    assert as_alice.post(TRANSFER, body, key="k").status_code == 201
+    response = as_alice.post(TRANSFER, body | {"dry_run": True}, key="k")
+    assert response.status_code == 200
+    assert "Idempotent-Replayed" not in response
+    assert body_of(response)["id"] is None

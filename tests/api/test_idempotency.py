@@ -162,9 +162,22 @@ def test_bad_key_is_refused_and_stores_nothing(key: str, bob: User, as_alice: Ap
 def test_request_refused_before_the_books_leaves_its_key_free(bob: User, as_alice: Api) -> None:
     wrong = {"to_user_id": bob.pk, "amount": "1.001"}
     assert_problem(as_alice.post(TRANSFER, wrong, key="k-1"), 400, "invalid_request")
-    unknown = {"to_user_id": 10**9, "amount": "1.00"}
-    assert_problem(as_alice.post(TRANSFER, unknown, key="k-1"), 422, "user_not_found")
     right = {"to_user_id": bob.pk, "amount": "1.00"}
     response = as_alice.post(TRANSFER, right, key="k-1")
     assert response.status_code == 201
     assert "Idempotent-Replayed" not in response
+
+
+@pytest.mark.parametrize("who", ["nobody", "oneself"])
+def test_refusal_without_a_transaction_is_replayed_byte_for_byte(
+    who: str, alice: User, as_alice: Api
+) -> None:
+    to_user_id = alice.pk if who == "oneself" else 10**9
+    asked = {"to_user_id": to_user_id, "amount": "1.00"}
+    first = as_alice.post(TRANSFER, asked, key="k")
+    again = as_alice.post(TRANSFER, asked, key="k")
+    assert first.status_code == 422
+    assert (again.status_code, again.content) == (first.status_code, first.content)
+    assert again["Idempotent-Replayed"] == "true"
+    other = as_alice.post(TRANSFER, asked | {"amount": "2.00"}, key="k")
+    assert_problem(other, 422, "idempotency_key_reused")

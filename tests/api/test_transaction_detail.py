@@ -52,6 +52,7 @@ def test_detail_is_the_same_for_both_parties_and_staff(
         "type": "transfer",
         "status": "completed",
         "amount": "10.00",
+        "authorized_amount": None,
         "currency": "USD",
         "from_user": wire_party(alice),
         "to_user": wire_party(bob),

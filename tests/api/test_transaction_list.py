@@ -14,7 +14,7 @@ from tests.api.client import (
     wire_party,
     wire_time,
 )
-from tests.books import deposit, fund, post_one, transfer, withdrawal
+from tests.books import deposit, fund, post_one, reverse, transfer, withdrawal
 from transactions.instructions import Instruction
 from transactions.models import Transaction
 from users.models import User
@@ -71,6 +71,7 @@ def test_list_item_is_a_transaction_without_balance(
         "type": "transfer",
         "status": "completed",
         "amount": "10.00",
+        "authorized_amount": None,
         "currency": "USD",
         "from_user": wire_party(alice),
         "to_user": wire_party(bob),
@@ -170,7 +171,9 @@ def test_list_of_another_is_forbidden(made: Made, alice: User, as_charlie: Api) 
         ({"min_amount": "1.00"}, "currency", "required"),
         ({"currency": "USD", "min_amount": "1.001"}, "min_amount", "too_many_decimals"),
         ({"currency": "USD", "max_amount": "NaN"}, "max_amount", "invalid_amount"),
-        ({"from_": "yesterday"}, "from", "invalid"),
+        ({"from_": "yesterday"}, "from", "not_rfc3339"),
+        ({"to": "2026-01-31"}, "to", "not_rfc3339"),
+        ({"from_": "2026-01-31T00:00:00"}, "from", "not_rfc3339"),
         ({"to": "2026-13-01T00:00:00Z"}, "to", "invalid"),
         ({"from_": "0001-01-01T00:00:00+14:00"}, "from", "overflow"),
         ({"colour": "red"}, "colour", "unknown_field"),
@@ -207,3 +210,18 @@ def test_list_queries_do_not_grow_with_the_page(
         post(transfer(alice, charlie, "1.00"))
         post(transfer(bob, alice, "0.50"))
     assert [queries_of_page(api) for api in apis] == before
+
+
+def test_direction_needs_somebody_for_staff(made: Made, alice: User, as_auditor: Api) -> None:
+    problem = assert_problem(as_auditor.get(TRANSACTIONS, direction="out"), 400, "invalid_request")
+    assert list(problem["errors"]) == ["user_id"]
+    hers = as_auditor.get(TRANSACTIONS, direction="out", user_id=alice.pk)
+    assert names(made, hers) == ["refused", "withdrawal", "sent"]
+
+
+def test_reversals_of_a_transaction_are_found(made: Made, as_alice: Api, as_auditor: Api) -> None:
+    back = post_one(reverse(made["sent"], "1.00")).transaction
+    assert back is not None
+    for api in (as_alice, as_auditor):
+        page = body_of(api.get(TRANSACTIONS, reverses=made["sent"].pk))
+        assert [row["id"] for row in page["results"]] == [str(back.pk)]

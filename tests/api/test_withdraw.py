@@ -36,6 +36,7 @@ def test_withdraw_answers_transaction_and_payers_balance(alice: User, as_alice: 
         "type": "withdrawal",
         "status": "completed",
         "amount": "40.00",
+        "authorized_amount": None,
         "currency": "USD",
         "from_user": wire_party(alice),
         "to_user": None,

@@ -2,7 +2,7 @@
 no locks."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,9 +48,32 @@ class ModelOfTheBooks:
         """Below zero, what a forced reversal took too much."""
         return self.amounts[key] - self.held[key]
 
+    def begin(self, orders: Sequence[Order]) -> None:
+        """What is pending too long on the balances of a batch is let go first; what the batch
+        itself is about says so to the one who asks."""
+        named = {o.transaction_id for o in orders if isinstance(o, (Settlement, Reversal))}
+        touched: set[Key] = set()
+        for order in orders:
+            match order:
+                case Instruction():
+                    touched |= {order.source_key, order.destination_key}
+                case StatusChange():
+                    touched.add(order.account_key)
+                case _:
+                    record = self.records[order.transaction_id]
+                    touched |= {record.source, record.destination}
+        self.let_go(touched, named)
+
+    def let_go(self, touched: Set[Key], named: Set[UUID] = frozenset()) -> None:
+        for pk, record in self.records.items():
+            over = record.status == "pending" and record.expired
+            if over and record.source in touched and pk not in named:
+                self.held[record.source] -= record.amount
+                self.versions[record.source] += 1
+                record.status = "cancelled"
+
     def post(self, order: Order) -> tuple[str, bool]:
-        """What the caller is told, and whether a transaction was made or changed, or its key used
-        up."""
+        """What the caller is told, and whether it was carried out now, not replayed."""
         asked = order.idempotency
         if asked is not None and asked.key in self.keys:
             fingerprint, told = self.keys[asked.key]
@@ -62,19 +85,18 @@ class ModelOfTheBooks:
                 told = self._reverse(order)
             case Instruction():
                 told = self._move(order, order)
-        kept = told != "self_transfer"
-        if kept:
-            self._keep_key(order, told)
-        return told, kept
+        self._keep_key(order, told)
+        return told, True
 
     def post_group(self, members: Sequence[Instruction]) -> list[str]:
         trial = deepcopy(self)
         for place, member in enumerate(members):
-            told, kept = trial.post(member)
+            told, fresh = trial.post(member)
             if told != DONE:
-                if kept:
-                    self.records[member.id] = trial.records[member.id]
+                if fresh:
                     self._keep_key(member, told)
+                if member.id in trial.records:
+                    self.records[member.id] = trial.records[member.id]
                 return [told if n == place else "group_refused" for n in range(len(members))]
         vars(self).update(vars(trial))
         return [DONE] * len(members)

@@ -83,8 +83,9 @@ def test_captures_around_the_expiry_move_all_or_nothing(mode: str, alice: User, 
     outcomes = post_at_once([capture(t) for t in holds for _ in range(2)])
     told = tally(outcomes)
     assert set(told) <= {"completed", "transaction_expired", "transaction_not_pending"}
-    assert told["transaction_not_pending"] == 10
+    assert told["completed"] + told["transaction_expired"] <= 10
     for t in map(stored, holds):
+        assert t.status in {"completed", "cancelled"}
         assert t.expires_at is not None
         assert t.completed_at is None or t.completed_at < t.expires_at
     assert standing(alice)[:3] == (10_000 - amount_of(bob), 0, 10_000 - amount_of(bob))

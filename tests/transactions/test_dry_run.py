@@ -102,7 +102,7 @@ def test_hold_capture_cancel_and_reversal_are_tried(
         "insufficient_funds",
         "version_conflict",
         "minimum_balance_not_kept",
-        "balance_frozen",
+        "receiver_unavailable",
         "user_not_found",
         "self_transfer",
         "capture_exceeds_authorized",
@@ -116,7 +116,7 @@ def test_every_refusal_is_explained_and_leaves_nothing(
     kind: str, funded: Transaction, alice: User, bob: User
 ) -> None:
     pending = hold(alice, bob, "10.00")
-    if kind == "balance_frozen":
+    if kind == "receiver_unavailable":
         change_balance(bob, status=BalanceStatus.FROZEN)
     if kind == "transaction_expired":
         expire(pending)
@@ -124,7 +124,7 @@ def test_every_refusal_is_explained_and_leaves_nothing(
         "insufficient_funds": transfer(alice, bob, "90.01"),
         "version_conflict": transfer(alice, bob, "1.00", expected_version=1),
         "minimum_balance_not_kept": withdrawal(alice, "1.00", min_balance_after=8_901),
-        "balance_frozen": transfer(alice, bob, "1.00"),
+        "receiver_unavailable": transfer(alice, bob, "1.00"),
         "user_not_found": transfer(alice, User(pk=10**12), "1.00"),
         "self_transfer": transfer(alice, alice, "1.00"),
         "capture_exceeds_authorized": capture(pending, "10.01"),

@@ -1,6 +1,7 @@
 """One key, one posting: what was answered first is answered again, success or refusal."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.books import (
     assert_books_are_sound,
     fund,
     idempotency,
+    make_user,
     post_one,
     transfer,
 )
@@ -20,6 +22,7 @@ from transactions.processor import post_directly
 from transactions.representation import answer_of_outcome
 from users.actors import Actor
 from users.models import User
+from users.roles import Role
 
 pytestmark = pytest.mark.django_db
 
@@ -48,11 +51,22 @@ def test_refusal_is_replayed_although_the_money_is_there_now(alice: User, bob: U
     assert amount_of(bob) == 0
 
 
-def test_refusal_that_left_no_trace_uses_up_no_key(alice: User, bob: User) -> None:
+@pytest.mark.parametrize("keep_answer", [True, False])
+def test_refusal_without_a_transaction_uses_its_key_up_where_answers_are_kept(
+    keep_answer: bool,  # noqa: FBT001 - a case of the test
+    alice: User,
+) -> None:
+    """A command asks again, once there is somebody."""
     fund(alice, "10.00")
+    key = Idempotency("k", "f", keep_answer=keep_answer)
     nobody = User(pk=10**12, username="nobody")
-    post_one(transfer(alice, nobody, "1.00", idempotency=idempotency("k", "to nobody")))
-    assert post_one(transfer(alice, bob, "1.00", idempotency=idempotency("k"))).error is None
+    first, again = (post_one(transfer(alice, nobody, "1.00", idempotency=key)) for _ in range(2))
+    assert type(first.error) is errors.UnknownParty
+    assert again.replayed is keep_answer
+    assert answer_of_outcome(again, SYSTEM) == answer_of_outcome(first, SYSTEM)
+    other = transfer(alice, nobody, "2.00", idempotency=replace(key, fingerprint="g"))
+    expected = errors.IdempotencyKeyReused if keep_answer else errors.UnknownParty
+    assert type(post_one(other).error) is expected
 
 
 def test_key_twice_in_one_batch_posts_once(alice: User, bob: User) -> None:
@@ -94,7 +108,8 @@ def test_keys_that_differ_at_all_are_two_keys(other: str, alice: User, bob: User
 
 def test_same_key_of_two_callers_is_two_keys(alice: User, bob: User) -> None:
     fund(alice, "10.00")
-    for actor in (Actor.of(alice), Actor.of(bob), SYSTEM, Actor.system("import")):
+    finance = make_user("finance", Role.FINANCE)
+    for actor in (Actor.of(alice), Actor.of(finance), SYSTEM, Actor.system("import")):
         asked = transfer(alice, bob, "1.00", actor=actor, idempotency=idempotency("k"))
         assert not post_one(asked).replayed
     assert amount_of(bob) == 400

@@ -165,6 +165,7 @@ class Books(RuleBasedStateMachine):
     @rule(requests=st.lists(requests, min_size=1, max_size=6))
     def post(self, requests: list[Request]) -> None:
         asked = [self.instruction(request) for request in requests]
+        self.model.begin(asked)
         outcomes = [told(outcome) for outcome in post_directly(asked)]
         assert outcomes == [self.model.post(i)[0] for i in asked]
 
@@ -174,6 +175,7 @@ class Books(RuleBasedStateMachine):
         self.groups += 1
         group = [self.instruction(request, f"g{self.groups}") for request in requests]
         before, after = self.instruction(first), self.instruction(last)
+        self.model.begin([before, *group, after])
         outcomes = [told(outcome) for outcome in post_directly([before, *group, after])]
         expected = [self.model.post(before)[0], *self.model.post_group(group)]
         assert outcomes == [*expected, self.model.post(after)[0]]
@@ -182,6 +184,7 @@ class Books(RuleBasedStateMachine):
     def follow_up(self, asked: list[Following], last: Request) -> None:
         """Captures, cancellations and reversals, and a movement that feels them."""
         orders = [*(self.following(one) for one in asked), self.instruction(last)]
+        self.model.begin(orders)
         outcomes = [told(outcome) for outcome in post_directly(orders)]
         assert outcomes == [self.model.post(order)[0] for order in orders]
 
@@ -193,6 +196,7 @@ class Books(RuleBasedStateMachine):
         orders = [*map(self.following, asked), *map(self.instruction, requests)]
         outcomes = [told(outcome) for outcome in try_out(Unit(orders)).outcomes]
         foreseen = deepcopy(self.model)
+        foreseen.begin(orders)
         assert outcomes == [foreseen.post(order)[0] for order in orders]
 
     @precondition(lambda self: self.model.count().get("pending"))
@@ -224,6 +228,7 @@ class Books(RuleBasedStateMachine):
             actor=SYSTEM,
         )
         order = self.instruction(last)
+        self.model.begin([change, order])
         outcomes = [told(outcome) for outcome in post_directly([change, order])]
         assert outcomes == [self.model.freeze(change), self.model.post(order)[0]]
 
@@ -241,6 +246,7 @@ class Books(RuleBasedStateMachine):
         if clear:
             cleared = [key for key, (status, _) in self.model.statuses.items() if status == "over"]
             assert end_freezes() == len(cleared)
+            self.model.let_go(set(cleared))
             for key in cleared:
                 del self.model.statuses[key]
                 self.model.versions[key] += 1

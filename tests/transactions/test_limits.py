@@ -22,11 +22,13 @@ from tests.books import (
     transfer,
     withdrawal,
 )
+from tests.clock import Clock, utc
 from tests.concurrency import at_once
 from transactions.errors import AmountLimitExceeded, DailyLimitExceeded
 from transactions.instructions import Settlement
 from transactions.limits import set_limit
 from transactions.processor import post_directly
+from transactions.queries import key_at
 from users.actors import Actor
 from users.models import User
 from users.roles import Role
@@ -178,3 +180,15 @@ def test_set_limit_is_recorded_in_the_audit_trail(alice: User) -> None:
 def test_set_limit_refuses_what_it_cannot_understand(options: dict[str, str]) -> None:
     with pytest.raises(CommandError):
         call_command("set_limit", **options)
+
+
+def test_what_was_asked_before_midnight_and_posted_after_counts_for_the_new_day(
+    alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fund(alice, "100.00")
+    limit(alice, day="10.00")
+    midnight = utc("2030-01-02 00:00")
+    Clock(monkeypatch, midnight + timedelta(seconds=1))
+    asked_before = key_at(midnight, -timedelta(seconds=5))
+    post_one(transfer(alice, bob, "10.00", id=asked_before, **by(alice)))
+    post_refused(transfer(alice, bob, "0.01", **by(alice)), DailyLimitExceeded)

@@ -10,17 +10,25 @@ from balances.models import Balance
 from tests.books import (
     amount_of,
     assert_books_are_sound,
+    capture,
     change_balance,
+    deposit,
     fund,
+    hold,
     make_user,
     post_one,
     post_refused,
+    reverse,
+    standing,
     transfer,
+    withdrawal,
 )
 from transactions import errors
+from transactions.instructions import Order
 from transactions.models import Transaction
 from users.actors import Actor
 from users.models import User
+from users.roles import Role
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +38,7 @@ pytestmark = pytest.mark.django_db
     [
         (BalanceStatus.ACTIVE, None, None),
         (BalanceStatus.DEBITS_FROZEN, errors.BalanceFrozen, None),
-        (BalanceStatus.FROZEN, errors.BalanceFrozen, errors.BalanceFrozen),
+        (BalanceStatus.FROZEN, errors.BalanceFrozen, errors.ReceiverUnavailable),
         (BalanceStatus.CLOSED, errors.UnknownParty, errors.UnknownParty),
     ],
 )
@@ -107,3 +115,27 @@ def test_actor_is_who_requested_it(alice: User, bob: User, finance: User) -> Non
     fund(alice, "10.00")
     post_one(transfer(alice, bob, "1.00", actor=Actor.of(finance)))
     assert Transaction.objects.get(source__user=alice).requested_by == finance
+
+
+@pytest.mark.parametrize("kind", ["transfer", "deposit", "withdrawal", "capture", "reversal"])
+def test_role_that_was_taken_away_a_moment_ago_moves_nobody_elses_money(
+    kind: str, alice: User, bob: User, finance: User
+) -> None:
+    """A process may remember the role for some seconds; the engine asks under its locks."""
+    fund(alice, "100.00")
+    paid = post_one(transfer(alice, bob, "10.00")).transaction
+    assert paid is not None
+    by = Actor.of(finance)
+    orders: dict[str, Order] = {
+        "transfer": transfer(alice, bob, "1.00", actor=by),
+        "deposit": deposit(alice, "1.00", actor=by),
+        "withdrawal": withdrawal(alice, "1.00", actor=by),
+        "capture": capture(hold(alice, bob, "5.00"), actor=by),
+        "reversal": reverse(paid, actor=by),
+    }
+    User.objects.filter(pk=finance.pk).update(role=Role.AUDITOR)
+    before = standing(alice), standing(bob)
+    outcome = post_one(orders[kind])
+    assert type(outcome.error) is errors.NotAllowed
+    assert outcome.transaction is None
+    assert (standing(alice), standing(bob)) == before

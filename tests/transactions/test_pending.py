@@ -15,6 +15,7 @@ from tests.books import (
     SYSTEM,
     assert_books_are_sound,
     cancel,
+    capture,
     change_balance,
     deposit,
     fund,
@@ -30,9 +31,9 @@ from tests.books import (
 )
 from tests.signals import connected
 from transactions import errors
-from transactions.instructions import Instruction
+from transactions.instructions import Instruction, Unit
 from transactions.models import Transaction
-from transactions.processor import post_directly
+from transactions.processor import post_directly, try_out
 from transactions.representation import answer_of_outcome
 from transactions.signals import transactions_posted
 from users.accounts import delete_user
@@ -230,10 +231,28 @@ def test_pending_one_has_no_entries_until_it_is_captured(alice: User, bob: User)
     assert (last.version, last.amount_before, last.amount_after) == (2, 1_000, 1_100)
 
 
-def test_expiry_far_away_and_just_now_are_both_held(alice: User, bob: User) -> None:
-    """An expired hold counts until somebody lets it go: it is never spent twice."""
+def test_expired_hold_is_let_go_by_whatever_is_asked_of_its_balance_next(
+    alice: User, bob: User
+) -> None:
     fund(alice, "10.00")
-    hold(alice, bob, "4.00", expires_at=timezone.now() + timedelta(days=90))
-    hold(alice, bob, "4.00", expires_at=timezone.now())
+    later = hold(alice, bob, "4.00", expires_at=timezone.now() + timedelta(days=90))
+    over = hold(alice, bob, "4.00", expires_at=timezone.now())
     assert standing(alice)[:3] == (1_000, 800, 200)
-    post_refused(transfer(alice, bob, "2.01"), errors.InsufficientFunds)
+    assert try_out(Unit([transfer(alice, bob, "6.00")])).outcomes[0].error is None
+    assert standing(alice)[1] == 800
+    assert post_one(transfer(alice, bob, "6.00")).error is None
+    assert standing(alice)[:3] == (400, 400, 0)
+    assert (stored(over).status, stored(later).status) == ("cancelled", "pending")
+    told = AuditLog.objects.get(action="transaction.expired")
+    assert (told.entity_id, told.actor_name) == (str(over.pk), "expire_pending")
+    post_refused(transfer(alice, bob, "0.01"), errors.InsufficientFunds)
+    assert_books_are_sound()
+
+
+def test_expired_hold_that_another_order_captures_is_told_so(alice: User, bob: User) -> None:
+    fund(alice, "10.00")
+    over = hold(alice, bob, "4.00", expires_at=timezone.now())
+    late, moved = post_directly([capture(over), transfer(alice, bob, "10.00")])
+    assert type(late.error) is errors.PendingExpired
+    assert moved.error is None
+    assert_books_are_sound()

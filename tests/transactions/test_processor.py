@@ -10,9 +10,21 @@ from typing import Any
 
 import pytest
 
-from tests.books import amount_of, assert_books_are_sound, deposit, fund, idempotency, transfer
+from tests.books import (
+    amount_of,
+    assert_books_are_sound,
+    deposit,
+    expire,
+    fund,
+    hold,
+    idempotency,
+    standing,
+    stored,
+    transfer,
+)
 from tests.concurrency import PATIENCE, Gate, eventually, in_background
 from transactions.errors import OutcomeUnknown, PostingTimedOut, QueueFull
+from transactions.expiry import expire_pending
 from transactions.instructions import Unit, UnitOutcome
 from transactions.models import Transaction
 from transactions.processor import Processor, submit
@@ -226,3 +238,26 @@ def test_child_process_has_a_poster_of_its_own(alice: User, queued: Processor) -
     assert amount(submit(Unit([deposit(alice, "4.00")]))) == 400
     assert amount_of(alice) == 700
     assert_books_are_sound()
+
+
+def test_poster_without_work_lets_go_what_has_expired(alice: User, bob: User) -> None:
+    fund(alice, "10.00")
+    over = hold(alice, bob, "4.00")
+    expire(over)
+    with processor_with(when_idle=expire_pending, idle_seconds=0.01) as processor:
+        processor.start()
+        eventually(lambda: stored(over).status == "cancelled")
+    assert standing(alice)[:3] == (1_000, 0, 1_000)
+
+
+def test_poster_that_could_not_tidy_up_posts_on(alice: User) -> None:
+    tried = threading.Event()
+
+    def fail() -> None:
+        tried.set()
+        raise ZeroDivisionError
+
+    with processor_with(when_idle=fail, idle_seconds=0.01) as processor:
+        processor.start()
+        assert tried.wait(PATIENCE)
+        assert amount(processor.submit(Unit([deposit(alice, "1.00")]))) == 100

@@ -1,5 +1,6 @@
 """The database vanishes while money is being posted: nothing is lost, nothing is doubled."""
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -62,9 +63,28 @@ def test_connection_lost_at_the_commit_posts_once(
     assert (outcome.error, outcome.replayed) == (None, False)
     assert answer_of_outcome(outcome, SYSTEM).status == 201
     assert (amount_of(alice), amount_of(bob)) == (900, 100)
-    assert post_one(transfer(alice, bob, "1.00", idempotency=idempotency("k"))).replayed
+    again = post_one(transfer(alice, bob, "1.00", idempotency=idempotency("k")))
+    assert again.replayed
+    assert answer_of_outcome(again, SYSTEM) == answer_of_outcome(outcome, SYSTEM)
     assert Transaction.objects.count() == 2
     assert_books_are_sound()
+
+
+@on_a_server
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_refusal_whose_commit_was_lost_is_told_as_it_will_be_replayed(
+    when: str, alice: User, bob: User, wire: CutOnCommit
+) -> None:
+    fund(alice, "10.00")
+    wire.arm(deliver=when == "after")
+    asked = [
+        transfer(alice, bob, "1.00", expected_version=9, idempotency=idempotency("k"))
+        for _ in range(2)
+    ]
+    first, again = (answer_of_outcome(post_one(one), SYSTEM) for one in asked)
+    assert wire.cuts == 1
+    assert first == again
+    assert json.loads(first.body)["current_version"] == 1
 
 
 @on_a_server

@@ -11,6 +11,7 @@ from tests.books import (
     assert_books_are_sound,
     fund,
     idempotency,
+    make_user,
     post_one,
     transfer,
 )
@@ -21,6 +22,7 @@ from transactions.models import IdempotencyKey, Transaction
 from transactions.processor import submit
 from users.actors import Actor
 from users.models import User
+from users.roles import Role
 
 pytestmark = pytest.mark.django_db
 
@@ -153,6 +155,6 @@ def test_unit_of_refused_members_does_not_disturb_its_neighbours(alice: User, bo
 
 def test_keys_of_two_callers_never_meet(alice: User, bob: User) -> None:
     fund(alice, "10.00")
-    for actor in (SYSTEM, Actor.of(alice), Actor.of(bob)):
+    for actor in (SYSTEM, Actor.of(alice), Actor.of(make_user("finance", Role.FINANCE))):
         assert not submit(unit(transfer(alice, bob, "1.00", actor=actor))).replayed
     assert amount_of(bob) == 300

@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
+from django.db import Error as DatabaseError
 
+from ledgerlink.errors import LedgerError
 from transactions.approvals import expire_approvals
 from transactions.expiry import end_freezes, expire_pending
 from transactions.progress import stop_on_signal
@@ -17,10 +19,14 @@ class Command(BaseCommand):
     )
 
     def handle(self, **_options: Any) -> None:
-        with stop_on_signal() as stop:
-            cancelled = expire_pending(stop.is_set)
-            unfrozen = end_freezes(stop.is_set)
-            undecided = expire_approvals(stop.is_set)
+        try:
+            with stop_on_signal() as stop:
+                cancelled = expire_pending(stop.is_set)
+                unfrozen = end_freezes(stop.is_set)
+                undecided = expire_approvals(stop.is_set)
+        except (LedgerError, DatabaseError) as error:
+            reason = error.detail if isinstance(error, LedgerError) else str(error)
+            raise CommandError(reason) from error
         self.stdout.write(f"Cancelled {cancelled} expired transactions.")
         self.stdout.write(f"Unfroze {unfrozen} balances.")
         self.stdout.write(f"{undecided} requests expired undecided.")

@@ -1,0 +1,58 @@
+"""Whether those who give an order may, asked of the database under the engine's locks: a role may
+have been taken away a moment ago."""
+
+from balances.enums import Owner
+from transactions import errors
+from transactions.approval_rules import needs_approval
+from transactions.book import Book
+from transactions.enums import TransactionType
+from transactions.instructions import Instruction, Order, Reversal, StatusChange, asking
+from users.roles import Capability
+
+
+def require_authority(book: Book, order: Order) -> None:
+    """Raises ActorInactive, NotAllowed for the money of others, or ApprovalRequired when one person
+    alone asks for what takes two."""
+    _require_active(book, order)
+    _require_own_or_staff(book, order)
+    _require_second_person(book, order)
+
+
+def _require_active(book: Book, order: Order) -> None:
+    for pk in asking(order):
+        if pk not in book.parties or not book.parties[pk].is_active:
+            raise errors.ActorInactive("This user has been deactivated.")
+
+
+def _require_own_or_staff(book: Book, order: Order) -> None:
+    user_id = order.actor.user_id
+    if user_id is None or user_id in _owners(book, order):
+        return
+    if not book.parties[user_id].can(Capability.MOVE_ANY_MONEY):
+        raise errors.NotAllowed("Your role does not allow this.")
+
+
+def _owners(book: Book, order: Order) -> set[Owner]:
+    """Those whose own money the order is about."""
+    match order:
+        case Instruction(type=TransactionType.DEPOSIT):
+            return {order.destination}
+        case Instruction():
+            return {order.source}
+        case StatusChange():
+            return set()
+    named = book.transaction_of(order)
+    receiver = book.accounts_by_id[named.destination_id].owner
+    if isinstance(order, Reversal):
+        return {receiver}
+    return {receiver, book.accounts_by_id[named.source_id].owner}
+
+
+def _require_second_person(book: Book, order: Order) -> None:
+    assert order.approved is None or order.approved.by.user_id != order.actor.user_id
+    reversed_ = None
+    if isinstance(order, Reversal):
+        original = book.transaction_of(order)
+        reversed_ = original.type, book.accounts_by_id[original.destination_id].user_id
+    if needs_approval(order, reversed_):
+        raise errors.ApprovalRequired("Ask for it; somebody else must approve it.")
