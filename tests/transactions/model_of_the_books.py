@@ -2,7 +2,8 @@
 no locks."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,7 +65,7 @@ class ModelOfTheBooks:
                     touched |= {record.source, record.destination}
         self.let_go(touched, named)
 
-    def let_go(self, touched: Set[Key], named: Set[UUID] = frozenset()) -> None:
+    def let_go(self, touched: AbstractSet[Key], named: AbstractSet[UUID] = frozenset()) -> None:
         for pk, record in self.records.items():
             over = record.status == "pending" and record.expired
             if over and record.source in touched and pk not in named:
@@ -126,8 +127,9 @@ class ModelOfTheBooks:
         source = i.source_key
         if i.expected_version is not None and i.expected_version != self.versions[source]:
             return "version_conflict"
-        if self._stopped(source, i.destination_key):
-            return "balance_frozen"
+        stopped = self._stopped(source, i.destination_key)
+        if stopped is not None:
+            return stopped
         covered = isinstance(i.source, House) or i.allow_overdraft
         if not covered and self.available(source) < i.amount:
             return "insufficient_funds"
@@ -136,10 +138,14 @@ class ModelOfTheBooks:
             return "minimum_balance_not_kept"
         return None
 
-    def _stopped(self, source: Key, destination: Key) -> bool:
+    def _stopped(self, source: Key, destination: Key) -> str | None:
         paying, _ = self.statuses.get(source, ("active", None))
         paid, _ = self.statuses.get(destination, ("active", None))
-        return paying in {"debits_frozen", "frozen"} or paid == "frozen"
+        if paying in {"debits_frozen", "frozen"}:
+            return "balance_frozen"
+        if paid == "frozen":
+            return "balance_frozen" if isinstance(source[0], House) else "receiver_unavailable"
+        return None
 
     def freeze(self, change: StatusChange) -> str:
         """Or unfreeze; the reason is always the same here."""
@@ -167,8 +173,9 @@ class ModelOfTheBooks:
         late = amount > 0 and record.expired
         if not late and amount > record.amount:
             return "capture_exceeds_authorized"
-        if amount > 0 and not late and self._stopped(record.source, record.destination):
-            return "balance_frozen"
+        stopped = self._stopped(record.source, record.destination)
+        if amount > 0 and not late and stopped is not None:
+            return stopped
         self.held[record.source] -= record.amount
         self.versions[record.source] += 1
         if late or amount == 0:
