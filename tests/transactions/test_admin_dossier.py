@@ -74,7 +74,7 @@ def test_page_links_a_transaction_and_its_reversals_both_ways(
     auditor: User, finance: User, alice: User, bob: User
 ) -> None:
     made = moved(alice, bob, finance)
-    back = post_one(give_back(made, "120.00", reason="Overcharged", actor=Actor.of(finance)))
+    back = post_one(give_back(made, "120.00", reason="Overcharged", actor=Actor.of(bob)))
     assert back.transaction is not None
     text = read(auditor, made)
     assert "Partly reversed" in text
