@@ -63,9 +63,7 @@ def test_transfer_to_oneself_is_refused_and_the_next_one_is_not(
 ) -> None:
     before = books()
     for amount in ("1.00", "500.00"):
-        response = as_alice.post(
-            TRANSFER, {"to_user_id": alice.pk, **money, "amount": amount}
-        )
+        response = as_alice.post(TRANSFER, {"to_user_id": alice.pk, **money, "amount": amount})
         assert_problem(response, 422, "self_transfer")
     assert books() == before
     assert as_alice.post(TRANSFER, {"to_user_id": bob.pk, "amount": "1.00"}).status_code == 201

@@ -79,7 +79,7 @@ def test_page_links_a_transaction_and_its_reversals_both_ways(
     text = read(auditor, made)
     assert "Partly reversed" in text
     assert "120.00 USD of 300.00 USD given back, 180.00 USD left." in text
-    assert "Reversed by finance 120.00 USD given back" in text
+    assert "Reversed by bob 120.00 USD given back" in text
     client = signed_in(auditor)
     assert path_of(back.transaction) in client.get(path_of(made)).content.decode()
     assert path_of(made) in client.get(path_of(back.transaction)).content.decode()
