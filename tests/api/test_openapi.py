@@ -33,6 +33,7 @@ NOT_ANSWERED = {"error", "group_refused", "refused_before"} | {
     ExplanationMissing.code,
     OtpInUse.code,
     OtpMandatory.code,
+    OtherCurrency.code,
 }
 
 
