@@ -110,7 +110,7 @@ class DepositBody(MovementBody):
     user_id = IdField(required=False)  # staff only
 
 
-class WithdrawBody(PayingBody):
+class WithdrawalBody(PayingBody):
     user_id = IdField(required=False)  # staff only
 
 
@@ -148,7 +148,7 @@ class BatchDeposit(DepositBody):
     idempotency_key = IdempotencyKeyField(default=None)
 
 
-class BatchWithdrawal(WithdrawBody):
+class BatchWithdrawal(WithdrawalBody):
     type = serializers.ChoiceField([TransactionType.WITHDRAWAL])
     idempotency_key = IdempotencyKeyField(default=None)
 
