@@ -36,10 +36,10 @@ from transactions.serializers import (
     CancelBody,
     CaptureBody,
     DepositBody,
+    PayoutBody,
     ReverseBody,
     TransactionQuery,
     TransferBody,
-    WithdrawalBody,
     read_batch_items,
 )
 from users.permissions import caller, subject_id
@@ -59,7 +59,7 @@ class TransactionViewSet(ViewSet):
 
     def withdraw(self, request: Request) -> HttpResponse:
         """From a user to the world outside."""
-        return _move(request, TransactionType.WITHDRAWAL, WithdrawalBody.read(request.data))
+        return _move(request, TransactionType.WITHDRAWAL, PayoutBody.read(request.data))
 
     def capture(self, request: Request, pk: UUID) -> HttpResponse:
         """Move what a pending transaction holds, all or part of it, and release the rest."""

@@ -46,10 +46,10 @@ from transactions.serializers import (
     CancelBody,
     CaptureBody,
     DepositBody,
+    PayoutBody,
     ReverseBody,
     TransactionQuery,
     TransferBody,
-    WithdrawalBody,
 )
 
 TAG = "Transactions"
@@ -331,7 +331,7 @@ describe(
         "Pay out money to the world outside",
         f"From the caller, where self-service is on, or from the user whom staff names: above an "
         f"amount that is configured only with a second person's approval. {_GUARDS}",
-        WithdrawalBody,
+        PayoutBody,
         refused=_WITHDRAWING,
         examples=[request_example("Withdrawal", {"amount": "50.00"})],
     ),

@@ -110,7 +110,7 @@ class DepositBody(MovementBody):
     user_id = IdField(required=False)  # staff only
 
 
-class WithdrawalBody(PayingBody):
+class PayoutBody(PayingBody):
     user_id = IdField(required=False)  # staff only
 
 
@@ -148,7 +148,7 @@ class BatchDeposit(DepositBody):
     idempotency_key = IdempotencyKeyField(default=None)
 
 
-class BatchWithdrawal(WithdrawalBody):
+class BatchWithdrawal(PayoutBody):
     type = serializers.ChoiceField([TransactionType.WITHDRAWAL])
     idempotency_key = IdempotencyKeyField(default=None)
 
