@@ -7,7 +7,7 @@ DEV      := $(VENV)/.installed-dev
 PYTHONS  := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test fuzz bench-pages bench-api bench-metrics image-steps check format lock schema clean
+.PHONY: help run dev test fuzz bench-pages bench-api bench-metrics image-steps restore-drill check format lock schema clean
 
 # Installs one requirements file into the virtual environment: with uv where there is one.
 define install
@@ -21,7 +21,7 @@ define install
 endef
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 run: $(EMBEDDED) ## migrate, load demo data and serve on http://127.0.0.1:8080 (APP_PORT)
 	@$(BIN)/python manage.py seed_demo --migrate
@@ -47,11 +47,15 @@ fuzz: $(DEV) ## thousands of requests made up from the OpenAPI document, on each
 image-steps: $(DEV) ## build and run the image without a container engine (root, Linux)
 	@$(BIN)/python -m tests.image.steps
 
+restore-drill: $(DEV) ## back up, lose, restore and prove the books, on MariaDB
+	@$(BIN)/python -m tests.run --engine mariadb tests/compose/test_restore.py -s
+
 check: $(DEV) ## lint, formatting, types, Dockerfile, system checks, migrations, the OpenAPI document
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
-	$(BIN)/hadolint Dockerfile
+	$(BIN)/hadolint Dockerfile config/otel/Dockerfile
+	$(BIN)/docker-compose --env-file /dev/null config --quiet
 	$(BIN)/python manage.py check
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn > /dev/null

@@ -28,6 +28,7 @@ class MariaDB(Server):
 
     user = "ledgerlink"
     database = "ledgerlink"
+    defaults = "--no-defaults"  # or --defaults-file=…
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,10 +57,11 @@ class MariaDB(Server):
         self.launch(
             [
                 program("mariadbd"),
-                "--no-defaults",
+                self.defaults,
                 *as_user,
                 f"--datadir={self.directory / 'data'}",
-                f"--socket={self._socket}",
+                f"--tmpdir={self.directory}",
+                f"--socket={self.socket}",
                 f"--pid-file={self.directory / 'mariadb.pid'}",
                 f"--port={self.port}",
                 "--bind-address=127.0.0.1",
@@ -85,15 +87,15 @@ class MariaDB(Server):
         )
 
     @property
-    def _socket(self) -> Path:
+    def socket(self) -> Path:
         return self.directory / "sock"
 
     def _client(self, name: str) -> list[str]:
-        return [program(name), "--no-defaults", f"--socket={self._socket}", f"-u{self._account}"]
+        return [program(name), "--no-defaults", f"--socket={self.socket}", f"-u{self._account}"]
 
     def _answers(self) -> bool:
         ping = [*self._client("mariadb-admin"), "--silent", "ping"]
-        return self._socket.exists() and (
+        return self.socket.exists() and (
             subprocess.run(ping, capture_output=True, check=False).returncode == 0
         )
 
@@ -114,6 +116,7 @@ class MariaDB(Server):
                 "--no-defaults",
                 *as_user,
                 f"--datadir={self.directory / 'data'}",
+                f"--tmpdir={self.directory}",  # one that starts empties it of temporary tables
                 f"--auth-root-socket-user={self._account}",
                 "--skip-test-db",
             ]
@@ -150,9 +153,9 @@ class Redis(Server):
             f"bind 127.0.0.1\nport {self.port}\nrequirepass {self.password}\n"
             f"dir {self.directory}\nsave ''\nappendonly no\n"
         )
-        self.launch([program("redis-server"), str(config)], self._answers)
+        self.launch([program("redis-server"), str(config)], self.answers)
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
                 connection.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
