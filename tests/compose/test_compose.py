@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from tests.compose.stack import FILES, SECRETS, compose, interpolated, services
+from tests.monitoring.test_grafana import GRAFANA
 from tests.server_process import REPOSITORY
 from tests.test_readme import listed_variables
 
@@ -116,6 +117,8 @@ def test_every_image_is_pinned(stack: dict[str, Any]) -> None:
     ours = {"ledgerlink:local", "ledgerlink-otel-collector:local"}
     for image in {service["image"] for service in stack.values()} - ours:
         assert re.search(r":v?\d+\.\d+\.\d+(-[a-z]+)?$", image), image
+    # The dashboards are checked against the schema of this very version.
+    assert stack["grafana"]["image"] == f"grafana/{GRAFANA.replace('@grafana/schema@', 'grafana:')}"
     assert {name for name, service in stack.items() if "build" in service} == {
         "app",
         "otel-collector",

@@ -53,9 +53,9 @@ def test_application_may_not_get_round_the_triggers(statement: str, running: Con
         password=env["DB_PASSWORD"],
         database=env["DB_NAME"],
     )
-    with closing(connection), connection.cursor() as cursor:
-        with pytest.raises(MySQLdb.OperationalError, match="command denied"):
-            cursor.execute(statement)
+    refused = pytest.raises(MySQLdb.OperationalError, match="command denied")
+    with closing(connection), connection.cursor() as cursor, refused:
+        cursor.execute(statement)
 
 
 def test_database_keeps_what_it_committed(running: Containers) -> None:
