@@ -71,7 +71,7 @@ def test_readme_walk_through_passes_against_make_run(environment: Mapping[str, s
 
 def listed_variables() -> set[str]:
     example = (REPOSITORY / ".env.example").read_text()
-    return set(re.findall(r"^#?([A-Z][A-Z_]+)=", example, re.MULTILINE))
+    return set(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", example, re.MULTILINE))
 
 
 def test_readme_names_only_variables_that_exist() -> None:
@@ -91,7 +91,7 @@ def test_env_example_lists_every_variable_that_is_read() -> None:
         name
         for source in sources
         for name in re.findall(
-            r"""\b(?:text|number|flag|items|rates|secret_from)\(\s*["']([A-Z_]+)["']""",
+            r"""\b(?:text|number|flag|items|rates|secret_from)\(\s*["']([A-Z0-9_]+)["']""",
             source.read_text(),
         )
     }

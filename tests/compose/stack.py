@@ -53,8 +53,8 @@ def interpolated() -> set[str]:
     found: set[str] = set()
     for file in FILES:
         text = re.sub(r"#.*", "", file.read_text())
-        found |= set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", text))
-        found |= set(re.findall(r"^ +([A-Z_]+):$", text, re.MULTILINE))
+        found |= set(re.findall(r"(?<!\$)\$\{([A-Z0-9_]+)", text))
+        found |= set(re.findall(r"^ +([A-Z0-9_]+):$", text, re.MULTILINE))
     return found
 
 

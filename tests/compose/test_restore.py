@@ -88,7 +88,7 @@ def test_backup_that_is_not_whole_is_found_out(running: Containers, tmp_path: Pa
     part.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     status, said = restore(database, part)
     assert status == 1
-    assert "The backup is not whole: the books are NOT restored." in said
+    assert "The backup was not read to its end: the books are NOT restored." in said
     assert restore(database, whole) == (0, "")
 
 

@@ -11,4 +11,4 @@ client=(mysql --protocol=socket --user=root --default-character-set=utf8mb4)
 # The last line of a whole backup says that it is one.
 gunzip | LC_ALL=C awk '{ print } END { exit $0 !~ /^-- Dump completed/ }' \
     | "${client[@]}" --database="$MYSQL_DATABASE" \
-    || { echo "The backup is not whole: the books are NOT restored." >&2; exit 1; }
+    || { echo "The backup was not read to its end: the books are NOT restored." >&2; exit 1; }
