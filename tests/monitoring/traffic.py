@@ -53,8 +53,8 @@ class Traffic:
         self.ok(payer.deposit("25.00"))
         self.ok(payer.withdraw("10.00"))
         held = [self.ok(payer.transfer(to, "3.00", pending=True))["id"] for _ in range(3)]
-        self.ok(payer.post(f"transactions/{held[0]}/capture", {"amount": "2.00"}))
-        self.ok(payer.post(f"transactions/{held[1]}/cancel", {}))
+        self.ok(to.post(f"transactions/{held[0]}/capture", {"amount": "2.00"}))
+        self.ok(to.post(f"transactions/{held[1]}/cancel", {}))
         items = [{"type": "transfer", "to_user_id": to.id, "amount": "0.50"} for _ in range(5)]
         self.ok(payer.post("transactions/batch", {"mode": "atomic", "transactions": items}))
 
