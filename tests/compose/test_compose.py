@@ -1,13 +1,15 @@
 """docker-compose.yml: what it publishes, what it refuses, and that all it names is there."""
 
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.compose.stack import FILES, SECRETS, compose, interpolated, services
+from tests.compose.stack import FILES, SECRETS, compose, interpolated, services, shell
 from tests.monitoring.test_grafana import GRAFANA
 from tests.server_process import REPOSITORY
 from tests.test_readme import listed_variables
@@ -168,6 +170,27 @@ def test_every_command_of_the_application_exists(stack: dict[str, Any]) -> None:
         assert (python, manage) == ("python", "manage.py")
         assert command in get_commands()
         assert stack[name]["image"] == stack["app"]["image"]
+
+
+def test_prometheus_finds_the_token_of_the_metrics_in_the_file_that_it_reads(
+    tmp_path: Path,
+) -> None:
+    service = PRODUCTION["prometheus"]
+    config = yaml.safe_load((REPOSITORY / "config/prometheus/prometheus.yml").read_text())
+    token = Path(config["scrape_configs"][0]["authorization"]["credentials_file"])
+    assert any(mount.startswith(f"{token.parent}:") for mount in service["tmpfs"])
+    program = tmp_path / "prometheus"
+    program.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    program.chmod(0o755)
+    words = [
+        shell(word).replace(str(token.parent), str(tmp_path))
+        for word in [*service["entrypoint"], *service["command"]]
+    ]
+    env = {**service["environment"], "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    finished = subprocess.run(words, env=env, capture_output=True, text=True, check=True)
+    assert finished.stdout.splitlines() == service["command"]
+    assert (tmp_path / token.name).read_text() == SECRETS["METRICS_TOKEN"]
+    assert SECRETS["METRICS_TOKEN"] == PRODUCTION["app"]["environment"]["METRICS_TOKEN"]
 
 
 def test_every_host_that_is_named_is_a_service(stack: dict[str, Any]) -> None:
