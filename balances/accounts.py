@@ -5,6 +5,7 @@ Only `transactions.posting` locks and saves accounts (a test holds it).
 
 import json
 from collections.abc import Collection, Sequence
+from collections.abc import Set as AbstractSet
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -168,18 +169,22 @@ _CHANGEABLE = (
 
 
 def lock_accounts(
-    keys: set[AccountKey], openings: Collection[Opening] = ()
+    keys: set[AccountKey],
+    ids: AbstractSet[int] = frozenset(),
+    *,
+    openings: Collection[Opening] = (),
 ) -> dict[AccountKey, Account]:
-    """Lock the balances of `keys`, in primary key order so that no two callers can deadlock, after
-    opening those of `openings` that do not exist yet.
+    """Lock the balances of `keys` and those with `ids`, in primary key order so that no two callers
+    can deadlock, after opening those of `openings` that do not exist yet.
 
     A key without a balance is left out of the answer. Raises CurrencyRedefined.
     """
-    ids = _find(keys)
-    ids |= _find(open_balances(openings, there=ids.keys()))
-    locked = (
-        Balance.objects.select_for_update().filter(pk__in=ids.values()).order_by("pk")
-    ).values_list(*_COLUMNS)
+    found = _find(keys)
+    found |= _find(open_balances(openings, there=found.keys()))
+    wanted = ids.union(found.values())
+    locked = (Balance.objects.select_for_update().filter(pk__in=wanted).order_by("pk")).values_list(
+        *_COLUMNS
+    )
     accounts = [Account(*row) for row in locked]
     require_kept_decimals({account.currency for account in accounts})
     return {(account.owner, account.currency): account for account in accounts}

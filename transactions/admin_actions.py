@@ -204,7 +204,7 @@ def _settlement(
         transaction_id=pending.pk,
         capture_amount=minor,
         actor=by,
-        accounts=pending.account_keys,
+        balances=pending.balance_ids,
         idempotency=key,
         seen=seen,
     )

@@ -96,13 +96,13 @@ class Settlement:
     is cancelled; None: all), and the rest of the hold is let go.
 
     It makes no transaction, so it always has a key: that is how an interrupted one is found.
-    `accounts` are those of the transaction, which never change: None to have them looked up.
+    `balances` are the ids of the transaction's, which never change: None to have them looked up.
     """
 
     transaction_id: UUID
     capture_amount: int | None
     actor: Actor
-    accounts: frozenset[AccountKey] | None = None
+    balances: frozenset[int] | None = None
     seen: Seen | None = None
     approved: None = None  # whoever may settle needs nobody else
     idempotency: Idempotency = field(default_factory=_unnamed_key)
@@ -113,13 +113,13 @@ class Settlement:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reversal:
     """Move `amount` minor units of a completed transaction back (None: all that is left of it).
-    `reason` is for the books and must not be empty; `accounts` as for a settlement."""
+    `reason` is for the books and must not be empty; `balances` as for a settlement."""
 
     transaction_id: UUID
     amount: int | None
     reason: str
     actor: Actor
-    accounts: frozenset[AccountKey] | None = None
+    balances: frozenset[int] | None = None
     allow_overdraft: bool = False
     seen: Seen | None = None
     approved: Approved | None = None

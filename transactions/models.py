@@ -7,7 +7,6 @@ from django.db import models
 from django.db.models import F, Q
 from uuid_utils.compat import uuid7
 
-from balances.enums import AccountKey
 from balances.models import CURRENCY_MAX_LENGTH, Balance
 from ledgerlink.operators import NAME_MAX_LENGTH as OPERATOR_MAX_LENGTH
 from transactions.approval_model import Approval  # noqa: F401 - where Django looks for models
@@ -107,9 +106,9 @@ class Transaction(models.Model):
         return f"{self.type} {self.pk}"
 
     @property
-    def account_keys(self) -> frozenset[AccountKey]:
+    def balance_ids(self) -> frozenset[int]:
         """Of both balances, which a transaction never changes."""
-        return frozenset((b.owner, b.currency) for b in (self.source, self.destination))
+        return frozenset((self.source_id, self.destination_id))
 
 
 class TransactionLimit(models.Model):

@@ -138,7 +138,7 @@ def _settlement(
         transaction_id=pending.pk,
         capture_amount=minor,
         actor=Actor.of(caller(request)),
-        accounts=pending.account_keys,
+        balances=pending.balance_ids,
     )
     return order if idempotency is None else replace(order, idempotency=idempotency)
 
@@ -162,7 +162,7 @@ def reversal(
         reason=body["reason"],
         allow_overdraft=body["allow_overdraft"],
         actor=Actor.of(caller(request)),
-        accounts=original.account_keys,
+        balances=original.balance_ids,
         idempotency=idempotency,
     )
 

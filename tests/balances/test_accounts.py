@@ -82,7 +82,7 @@ def test_locking_what_is_there_takes_two_statements_for_any_number(alice: User) 
     }
     with atomic():
         for _ in range(2):  # opened, and their currencies then remembered
-            lock_accounts(keys, [opening(*keys)])
+            lock_accounts(keys, openings=[opening(*keys)])
         with statements() as seen:
             lock_accounts(keys)
     assert len(seen) == 2
@@ -96,7 +96,7 @@ def test_any_number_of_balances_is_saved_with_the_exact_amounts(alice: User) -> 
     extremes = (MAX_BALANCE, MAX_BALANCE - 1, 2**53 + 1, 1, 0)
     keys: set[AccountKey] = {(House.EXTERNAL, currency) for currency in currencies}
     with atomic():
-        accounts = lock_accounts(keys, [opening(*keys)])
+        accounts = lock_accounts(keys, openings=[opening(*keys)])
     for account, amount in zip(accounts.values(), extremes, strict=True):
         account.post(-amount, uuid7(), timezone.now())
     with statements() as seen:
