@@ -181,7 +181,7 @@ def lock_accounts(
     """
     found = _find(keys)
     found |= _find(open_balances(openings, there=found.keys()))
-    wanted = ids.union(found.values())
+    wanted = ids | set(found.values())
     locked = (Balance.objects.select_for_update().filter(pk__in=wanted).order_by("pk")).values_list(
         *_COLUMNS
     )

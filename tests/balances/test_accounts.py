@@ -70,7 +70,7 @@ def test_missing_balances_are_opened_in_pairs_or_not_at_all(alice: User, bob: Us
     ]
     keys = {key for one in openings for key in one.keys}
     with atomic():
-        accounts = lock_accounts(keys, openings)
+        accounts = lock_accounts(keys, openings=openings)
     assert set(accounts) == {(world, "USD"), (alice.pk, "USD"), (idle.pk, "USD")}
     assert Balance.objects.count() == 3
     assert {account.version for account in accounts.values()} == {0}
