@@ -85,6 +85,9 @@ class Balance(models.Model):
                 name="balance_version_counts_entries",
             ),
             models.CheckConstraint(
+                condition=Q(entry_count__gt=0) | Q(amount=0), name="balance_amount_has_entries"
+            ),
+            models.CheckConstraint(
                 condition=Q(status__in=sorted(FROZEN))
                 | Q(frozen_until__isnull=True, freeze_reason=""),
                 name="balance_freeze_of_frozen",

@@ -436,12 +436,12 @@ _KEY_COLUMNS = (
 
 
 def _write(book: Book) -> None:
+    for p in book.posted:
+        if isinstance(p.order, Settlement):  # first: what is captured here may be reversed here
+            _write_settled(p.transaction)
     made = [p.transaction for p in book.posted if not isinstance(p.order, Settlement)]
     columns = attrgetter(*_TRANSACTION_COLUMNS)
     insert_rows(Transaction, _TRANSACTION_COLUMNS, [columns(t) for t in made])
-    for p in book.posted:
-        if isinstance(p.order, Settlement):
-            _write_settled(p.transaction)
     insert_rows(IdempotencyKey, _KEY_COLUMNS, [_key_row(book, new) for new in book.new_keys])
     changed = [account for account in book.accounts.values() if account.changed]
     if changed:

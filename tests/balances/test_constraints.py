@@ -27,6 +27,7 @@ BAD_BALANCES: dict[str, dict[str, Any]] = {
     "balance_forced_not_negative": {"amount": 5, "forced_overdraft": -1},
     "balance_within_overdraft": {"amount": -1},
     "balance_version_counts_entries": {"version": 1, "entry_count": 2},
+    "balance_amount_has_entries": {"amount": 1, "version": 1},
     "balance_freeze_of_frozen": {"freeze_reason": "card stolen"},
 }
 BAD_ENTRIES: dict[str, dict[str, Any]] = {
@@ -87,13 +88,14 @@ def test_balance_held_beyond_its_amount_is_refused(alice: User) -> None:
 
 
 def test_balance_below_its_overdraft_limit_is_refused(alice: User) -> None:
-    new_balance(alice, amount=-50, overdraft_limit=40, forced_overdraft=10)
+    moved = {"version": 1, "entry_count": 1, "overdraft_limit": 40, "forced_overdraft": 10}
+    new_balance(alice, amount=-50, **moved)
     with refused_by("balance_within_overdraft"):
-        new_balance(alice, currency="JPY", amount=-51, overdraft_limit=40, forced_overdraft=10)
+        new_balance(alice, currency="JPY", amount=-51, **moved)
 
 
 def test_house_balance_below_zero_is_accepted() -> None:
-    Balance.objects.create(house=House.FEES, currency="EUR", amount=-1)
+    Balance.objects.create(house=House.FEES, currency="EUR", amount=-1, version=1, entry_count=1)
 
 
 def test_second_balance_of_a_user_in_one_currency_is_refused(alice: User) -> None:
@@ -140,7 +142,11 @@ def delete_balance(balance: Balance) -> None:
 
 
 def keep_version(balance: Balance) -> None:
-    Balance.objects.filter(pk=balance.pk).update(amount=0)
+    Balance.objects.filter(pk=balance.pk).update(held=1)
+
+
+def change_amount_alone(balance: Balance) -> None:
+    Balance.objects.filter(pk=balance.pk).update(version=F("version") + 1, amount=0)
 
 
 def lower_version(balance: Balance) -> None:
@@ -191,6 +197,7 @@ FORBIDDEN: list[tuple[str, Callable[[Balance], None]]] = [
     ("balance_version_grows", keep_version),
     ("balance_version_grows", lower_version),
     ("balance_version_grows", lower_entry_count),
+    ("balance_amount_by_entries", change_amount_alone),
     ("balance_keeps_owner", change_currency),
     ("balance_keeps_owner", change_case_of_currency),
     ("balance_keeps_owner", change_owner),

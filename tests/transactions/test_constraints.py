@@ -69,6 +69,23 @@ def new_transaction(**fields: Any) -> Transaction:
     return Transaction.objects.create(**{**good, **fields})
 
 
+def reversal_of(original: Transaction, amount: int) -> Transaction:
+    """A completed one of so many minor units, not yet stored."""
+    now = timezone.now()
+    return Transaction(
+        type=TransactionType.REVERSAL,
+        status=TransactionStatus.COMPLETED,
+        source_id=original.destination_id,
+        destination_id=original.source_id,
+        amount=amount,
+        currency=original.currency,
+        reverses=original,
+        created_at=now,
+        effective_at=now,
+        completed_at=now,
+    )
+
+
 def test_constraints_are_all_broken_here() -> None:
     here = {*BAD_TRANSACTIONS, *OF_LIMITS, *BY_OTHER_MEANS}
     assert here | BAD_APPROVALS.keys() == constraint_names("transactions")
@@ -135,10 +152,23 @@ def cancel(transaction: Transaction) -> None:
     )
 
 
+def reverse_too_much(transaction: Transaction) -> None:
+    """In one statement, whose rows are looked at one by one."""
+    part = reversal_of(transaction, 4_000)
+    Transaction.objects.bulk_create([part, reversal_of(transaction, 6_001)])
+
+
+def reverse_what_failed(transaction: Transaction) -> None:
+    failed = new_transaction(status="failed", completed_at=None, failure_code="balance_frozen")
+    Transaction.objects.bulk_create([reversal_of(failed, 1)])
+
+
 FORBIDDEN: list[tuple[str, Callable[[Transaction], None]]] = [
     ("transaction_never_deleted", delete_transaction),
     ("transaction_final", change_amount),
     ("transaction_final", cancel),
+    ("transaction_reverses_within", reverse_too_much),
+    ("transaction_reverses_within", reverse_what_failed),
 ]
 OF_RECONCILIATIONS = {"reconciliation_never_changed", "reconciliation_never_deleted"}
 
@@ -165,6 +195,14 @@ def test_change_of_a_completed_transaction_is_refused(
     deposited = fund(alice, "100.00")
     with refused_by(name):
         change(deposited)
+
+
+def test_reversals_up_to_the_original_are_accepted(alice: User) -> None:
+    deposited = fund(alice, "100.00")
+    beyond = reversal_of(deposited, 5_000)
+    beyond.status, beyond.completed_at, beyond.failure_code = "failed", None, "balance_frozen"
+    parts = [reversal_of(deposited, 4_000), reversal_of(deposited, 6_000), beyond]
+    Transaction.objects.bulk_create(parts)
 
 
 def test_failed_transaction_cannot_be_completed_later(alice: User, bob: User) -> None:

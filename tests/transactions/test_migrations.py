@@ -25,6 +25,7 @@ TRIGGERS = {
     "audit_never_deleted",
     "note_never_changed",
     "note_never_deleted",
+    "balance_amount_by_entries",
     "balance_keeps_owner",
     "balance_never_deleted",
     "balance_version_grows",
@@ -38,6 +39,7 @@ TRIGGERS = {
     "seal_never_deleted",
     "transaction_final",
     "transaction_never_deleted",
+    "transaction_reverses_within",
     "verification_never_changed",
     "verification_never_deleted",
 }

@@ -226,7 +226,8 @@ def test_2_count_unlike_the_entries_is_found(bob: User) -> None:
 
 @pytest.mark.usefixtures("books")
 def test_2_balance_without_entries_is_found(charlie: User) -> None:
-    Balance.objects.create(user=charlie, currency="USD", amount=5)
+    with tampering():
+        Balance.objects.create(user=charlie, currency="USD", amount=5)
 
     breaches, (said,) = broken()[2]
     assert breaches == 1
@@ -403,8 +404,9 @@ def test_7_reversal_of_what_never_moved_is_found(alice: User, bob: User) -> None
 
 def test_many_breaches_are_counted_and_some_are_shown() -> None:
     users = [User.objects.create(username=f"user{n}") for n in range(12)]
-    for user in users:
-        Balance.objects.create(user=user, currency="USD", amount=1)
+    with tampering():
+        for user in users:
+            Balance.objects.create(user=user, currency="USD", amount=1)
 
     breaches, examples = broken()[2]
 
