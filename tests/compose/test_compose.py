@@ -236,6 +236,15 @@ def test_every_port_that_is_asked_is_listened_on() -> None:
     )
 
 
+def test_what_is_set_reaches_the_application() -> None:
+    silent = {name for name, value in DEVELOPMENT["app"]["environment"].items() if value is None}
+    assert "RATELIMIT_LOGIN" in silent
+    given = services(**dict.fromkeys(silent, "as given"))
+    for service in ("app", "scheduler", "migrate"):
+        environment = given[service]["environment"]
+        assert {environment[name] for name in silent} == {"as given"}
+
+
 def test_the_application_gets_every_variable_of_env_example() -> None:
     """One that is missing would have no effect in a container: name it in docker-compose.yml."""
     passed = DEVELOPMENT["app"]["environment"].keys()

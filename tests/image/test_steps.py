@@ -125,7 +125,8 @@ def test_scheduler_is_alive_once_a_command_succeeded(
     command = [sys.executable, "manage.py", "run_scheduler", "--heartbeat", str(heartbeat)]
     with subprocess.Popen(command, cwd=app, env={**os.environ, **env}) as scheduler:
         try:
-            eventually(lambda: subprocess.run(probe, cwd=app, check=False).returncode == 0)
+            eventually(heartbeat.exists)
+            subprocess.run(probe, cwd=app, check=True)
         finally:
             scheduler.terminate()
         assert scheduler.wait(30) == 0
