@@ -47,6 +47,9 @@ class BalanceCache(Protocol):
 
     def clear(self) -> None: ...
 
+    def finish(self) -> None:
+        """What is still to be made unreadable; called as the process ends."""
+
 
 @lru_cache(maxsize=1)
 def balance_cache() -> BalanceCache:
@@ -56,6 +59,12 @@ def balance_cache() -> BalanceCache:
 
         return RedisBalanceCache()
     return NoBalanceCache()
+
+
+def finish() -> None:
+    """As the process ends, in good order: after the last batch was posted."""
+    if balance_cache.cache_info().currsize:
+        balance_cache().finish()
 
 
 def new_generation() -> str:
@@ -89,4 +98,7 @@ class NoBalanceCache:
         """Nothing is remembered."""
 
     def clear(self) -> None:
+        """Nothing is remembered."""
+
+    def finish(self) -> None:
         """Nothing is remembered."""

@@ -4,6 +4,7 @@ One hash per user: a field per currency holding `version|json` (no json: a fence
 all of the user's balances are in it, and the `generation` in which it was written.
 """
 
+import logging
 import threading
 import time
 from collections import defaultdict
@@ -19,8 +20,11 @@ from balances.cache import FENCE, TTL_SECONDS, Cached, kept_of, new_generation
 from balances.representation import ShownBalance
 from ledgerlink.redis_breaker import RedisBreaker
 
+logger = logging.getLogger(__name__)
+
 PREFIX = "ledgerlink:balances"
 GENERATION = f"{PREFIX}:generation"
+FINISH_SECONDS = 5.0  # that a process waits at its end for a Redis that missed something
 MEND_SECONDS = 0.05  # between attempts to give a new generation to a Redis that missed something
 
 # ARGV: new generation, expected generation or '', ttl, complete, then (currency, version, json)…
@@ -92,6 +96,17 @@ class RedisBalanceCache:
 
     def clear(self) -> None:
         self._guarded(lambda: self._redis.set(GENERATION, new_generation()), None)
+
+    def finish(self) -> None:
+        with self._lock:
+            mender = self._mender
+        if mender is None:
+            return
+        mender.join(FINISH_SECONDS)
+        if mender.is_alive():
+            logger.warning(
+                "Redis missed changes of balances: until it is told, it may show old ones"
+            )
 
     def _put_all(self, accounts: Sequence[Account], value: Callable[[Account], str]) -> None:
         by_user: dict[int, list[Any]] = defaultdict(list)

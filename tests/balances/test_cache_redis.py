@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,7 +16,8 @@ from balances.queries import shown_balances
 from ledgerlink.redis_breaker import REST_SECONDS
 from tests.balances.test_cache import USER, account, fill, seen
 from tests.books import fund, post_one, transfer
-from tests.concurrency import eventually
+from tests.concurrency import PATIENCE, eventually
+from tests.server_process import REPOSITORY
 from tests.servers import Redis
 from users.models import User
 
@@ -145,6 +148,31 @@ def test_renewal_that_was_lost_never_brings_the_old_balance_back(
     eventually(lambda: seen(other_process) is None)
     recovers(other_process, 4)
     recovers(redis_cache, 4)
+
+
+_COMMAND = """
+import django
+django.setup()
+from balances.cache import balance_cache
+from tests.balances.test_cache import account
+balance_cache().fence([account(4)])
+print("missed", flush=True)
+"""
+
+
+def test_command_that_ends_makes_sure_that_redis_forgets_what_it_missed(
+    redis_cache: RedisBalanceCache, redis_server: Redis
+) -> None:
+    fill(redis_cache, account(3))
+    env = {**os.environ, **redis_server.env, "DJANGO_SETTINGS_MODULE": "ledgerlink.settings"}
+    arguments = [sys.executable, "-c", _COMMAND]
+    with paused(redis_server):
+        command = subprocess.Popen(arguments, cwd=REPOSITORY, env=env, stdout=subprocess.PIPE)
+        assert command.stdout is not None
+        said = command.stdout.readline()
+    command.communicate(timeout=PATIENCE)
+    assert (said, command.returncode) == (b"missed\n", 0)
+    assert seen(redis_cache) is None
 
 
 @pytest.mark.django_db(transaction=True)
