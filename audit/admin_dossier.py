@@ -28,6 +28,11 @@ def transaction_records(request: HttpRequest, transaction: Model) -> Panel:
     return _newest("transaction", transaction)
 
 
+@panel("approval", 90)
+def approval_records(request: HttpRequest, approval: Model) -> Panel:
+    return _newest("approval", approval)
+
+
 def _newest(entity: str, subject: Model) -> Panel:
     about = {"entity_type": entity, "entity_id": str(subject.pk)}
     newest = AuditLog.objects.filter(**about).order_by("-pk")[:NEWEST]

@@ -54,7 +54,7 @@ class OtherCurrency(InvalidAmount):
     title = "The amount names another currency"
 
 
-def read_typed_amount(typed: str, currency: str) -> int:
+def read_typed_amount(typed: str, currency: str, *, may_be_zero: bool = False) -> int:
     """The minor units of a positive amount such as `1,234.50`, `1 234.50` or `$1234.5`.
 
     Raises UnknownCurrency or a kind of InvalidAmount, whose detail tells how to type it.
@@ -70,6 +70,8 @@ def read_typed_amount(typed: str, currency: str) -> int:
     digits = _without_separators(whole, alone=not point)
     if len(digits) > 1 and digits.startswith("0"):
         raise InvalidAmount(f"“{number}” begins with a zero. {_EXAMPLES}")
+    if may_be_zero and not (digits + decimals).strip("0"):
+        return 0
     try:
         return parse_amount(f"{digits or '0'}{point}{decimals}", currency)
     except TooManyDecimals as error:

@@ -4,7 +4,7 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 
-def _page(title: str, icon: str, model: str, description: str) -> dict[str, object]:
+def _page(title: str, icon: str, model: str, description: str, **more: object) -> dict[str, object]:
     """An entry of the back-office's sidebar and first page, for those who may see the model."""
     app, name = model.split(".")
     # Keys belong to their transactions, and are seen by the same people.
@@ -15,6 +15,7 @@ def _page(title: str, icon: str, model: str, description: str) -> dict[str, obje
         "link": reverse_lazy(f"admin:{app}_{name}_changelist"),
         "permission": lambda request: request.user.has_perm(f"{app}.view_{seen_with}"),
         "description": description,
+        **more,
     }
 
 
@@ -115,6 +116,7 @@ BACK_OFFICE: dict[str, object] = {
                         "how_to_reg",
                         "transactions.approval",
                         "What one person asked for and another one approves or rejects.",
+                        badge="transactions.admin_approvals.waiting",
                     ),
                     _page(
                         "Reconciliations",

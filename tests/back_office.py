@@ -105,12 +105,28 @@ BALANCES: Pages = BOOKS | {
 TRANSACTIONS: Pages = BOOKS | {
     ("GET", "deposit/"):          (OUT,  OUT,  NO,   OK,   OK,   OK),
     ("GET", "withdraw/"):         (OUT,  OUT,  NO,   OK,   OK,   OK),
+    ("GET", "adjust/"):           (OUT,  OUT,  NO,   OK,   OK,   OK),
+    ("GET", "freeze/"):           (OUT,  OUT,  NO,   OK,   OK,   OK),
+    ("GET", "limit/"):            (OUT,  OUT,  NO,   OK,   OK,   OK),
+    ("GET", "<>/reverse/"):       (OUT,  OUT,  NO,   OK,   OK,   OK),
     ("GET", "<>/capture/"):       (OUT,  OUT,  NO,   ON,   ON,   ON),  # nothing is pending
     ("GET", "<>/cancel/"):        (OUT,  OUT,  NO,   ON,   ON,   ON),
     ("POST", "deposit/"):         (OUT,  OUT,  NO,   OK,   OK,   OK),
     ("POST", "withdraw/"):        (OUT,  OUT,  NO,   OK,   OK,   OK),
+    ("POST", "adjust/"):          (OUT,  OUT,  NO,   OK,   OK,   OK),
+    ("POST", "freeze/"):          (OUT,  OUT,  NO,   OK,   OK,   OK),
+    ("POST", "limit/"):           (OUT,  OUT,  NO,   OK,   OK,   OK),
+    ("POST", "<>/reverse/"):      (OUT,  OUT,  NO,   OK,   OK,   OK),
     ("POST", "<>/capture/"):      (OUT,  OUT,  NO,   OK,   OK,   OK),
     ("POST", "<>/cancel/"):       (OUT,  OUT,  NO,   OK,   OK,   OK),
+}  # fmt: skip
+APPROVALS: Pages = BOOKS | {
+    ("GET", "<>/approve/"):       (OUT,  OUT,  NO,   ON,   ON,   ON),
+    ("GET", "<>/reject/"):        (OUT,  OUT,  NO,   ON,   ON,   ON),
+    ("GET", "<>/withdraw/"):      (OUT,  OUT,  NO,   ON,   ON,   ON),
+    ("POST", "<>/approve/"):      (OUT,  OUT,  NO,   ON,   ON,   ON),
+    ("POST", "<>/reject/"):       (OUT,  OUT,  NO,   ON,   ON,   ON),
+    ("POST", "<>/withdraw/"):     (OUT,  OUT,  NO,   ON,   ON,   ON),
 }  # fmt: skip
 MODELS: dict[type[Model], Pages] = {
     User: USERS,
@@ -122,7 +138,7 @@ MODELS: dict[type[Model], Pages] = {
     Transaction: TRANSACTIONS,
     IdempotencyKey: BOOKS,
     TransactionLimit: BOOKS,
-    Approval: BOOKS,
+    Approval: APPROVALS,
     Reconciliation: BOOKS,
     AuditLog: BOOKS,
     Seal: BOOKS,

@@ -1,35 +1,40 @@
-"""What staff do to money in the back-office: for each action its form, its order to the posting
-engine, and its words."""
+"""What staff do in the back-office: how an action is shown, tried out and carried out."""
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.db.models import Model
 from django.urls import reverse
 
-from balances.enums import House
-from balances.models import Balance
-from balances.money import grouped, money
 from ledgerlink.admin import number_of
-from ledgerlink.dossier import Deed, deeds
-from transactions.admin_forms import (
-    ActionForm,
-    CaptureForm,
-    DepositForm,
-    TransactionForm,
-    WithdrawalForm,
-)
-from transactions.enums import TransactionStatus, TransactionType
-from transactions.instructions import Idempotency, Instruction, Order, Seen, Settlement
+from ledgerlink.errors import LedgerError
+from transactions import approvals
+from transactions.admin_forms import ActionForm, TransactionForm
+from transactions.admin_preview import SeenBalance, changes_since, seen_of
+from transactions.asked import Asked
+from transactions.errors import PostingRefused, VersionConflict
+from transactions.idempotency import answer_once
+from transactions.instructions import Answer, Idempotency, Order, Seen, Unit, UnitOutcome
 from transactions.models import Transaction
+from transactions.processor import submit, try_out
 from users.actors import Actor
 from users.models import User
 from users.queries import existing_users
-from users.roles import Capability
 
 Cleaned = Mapping[str, Any]
+CREATED = 201
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Where to look at it; `replayed` when the same form had done it before."""
+
+    address: str
+    replayed: bool
 
 
 class Action(ABC):
@@ -42,27 +47,105 @@ class Action(ABC):
     icon: ClassVar[str]
     explanation: ClassVar[str]
     form: ClassVar[type[ActionForm]]
+    heading: ClassVar[str] = "What the balances would be"
 
     def new_form(self, **options: Any) -> ActionForm:
         return self.form(**options)
+
+    def chosen(self, form: ActionForm, by: Actor) -> "Action":
+        """The action that a form filled in like this is about; may add errors to it."""
+        return self
 
     @abstractmethod
     def initial(self, query: Mapping[str, str]) -> dict[str, Any]:
         """What the form is filled in with when it is first shown."""
 
     @abstractmethod
-    def order(self, cleaned: Cleaned, by: Actor, key: Idempotency, seen: Seen) -> Order: ...
-
-    @abstractmethod
-    def amount(self, cleaned: Cleaned) -> str: ...
+    def subject(self, cleaned: Cleaned) -> str:
+        """The amount, or the balance, that it is about."""
 
     @abstractmethod
     def sentence(self, cleaned: Cleaned) -> str:
-        """What is about to be done, beside the amount."""
+        """What is about to be done with it."""
 
     def facts(self, cleaned: Cleaned) -> list[tuple[str, str]]:
-        named = (("Description", "description"), ("Reference", "reference"))
+        named = (("Description", "description"), ("Reference", "reference"), ("Reason", "reason"))
         return [(label, cleaned[name]) for label, name in named if cleaned.get(name)]
+
+    @abstractmethod
+    def button(self, cleaned: Cleaned) -> str: ...
+
+    @abstractmethod
+    def foresee(self, cleaned: Cleaned, by: Actor, key: Idempotency) -> UnitOutcome:
+        """What would come of it now."""
+
+    def may_wait(self, refusal: LedgerError) -> bool:
+        """Whether it can be done although it would be refused now."""
+        return False
+
+    @abstractmethod
+    def carry_out(
+        self, cleaned: Cleaned, by: Actor, key: Idempotency, seen: list[SeenBalance]
+    ) -> Done:
+        """Raises a LedgerError: VersionConflict when a balance is no longer as it was seen, and
+        then nothing is kept."""
+
+
+class Posting(Action):
+    """Done at once, by one person: an order to the posting engine."""
+
+    @abstractmethod
+    def order(self, cleaned: Cleaned, by: Actor, key: Idempotency, seen: Seen | None) -> Order: ...
+
+    def button(self, cleaned: Cleaned) -> str:
+        return f"{self.verb} {self.subject(cleaned)}"
+
+    def foresee(self, cleaned: Cleaned, by: Actor, key: Idempotency) -> UnitOutcome:
+        return try_out(Unit([self.order(cleaned, by, key, None)]))
+
+    def carry_out(
+        self, cleaned: Cleaned, by: Actor, key: Idempotency, seen: list[SeenBalance]
+    ) -> Done:
+        (outcome,) = submit(Unit([self.order(cleaned, by, key, seen_of(seen))])).outcomes
+        if outcome.error is not None:
+            raise outcome.error
+        assert outcome.transaction is not None
+        return Done(page_of(outcome.transaction), outcome.replayed)
+
+
+class Asking(Action):
+    """Asked for by one person; somebody else must approve it."""
+
+    verb = "Ask for approval"
+    done = "asked for: somebody else must approve it"
+    heading = "What the balances would be if it were approved now"
+
+    @abstractmethod
+    def asked(self, cleaned: Cleaned) -> Asked: ...
+
+    def button(self, cleaned: Cleaned) -> str:
+        return self.verb
+
+    def foresee(self, cleaned: Cleaned, by: Actor, key: Idempotency) -> UnitOutcome:
+        return approvals.foresee(asked=self.asked(cleaned), reason=cleaned["reason"], by=by)
+
+    def may_wait(self, refusal: LedgerError) -> bool:
+        return isinstance(refusal, PostingRefused)
+
+    def carry_out(
+        self, cleaned: Cleaned, by: Actor, key: Idempotency, seen: list[SeenBalance]
+    ) -> Done:
+        def ask() -> Answer:
+            if changes_since(seen, self.foresee(cleaned, by, key)):
+                raise VersionConflict
+            made = approvals.request_approval(
+                asked=self.asked(cleaned), reason=cleaned["reason"], by=by
+            )
+            return Answer(CREATED, json.dumps({"id": str(made.pk)}))
+
+        answer, replayed = answer_once(by, key, ask)
+        page = reverse("admin:transactions_approval_change", args=[json.loads(answer.body)["id"]])
+        return Done(page, replayed)
 
 
 class CustomerAction(Action):
@@ -75,185 +158,31 @@ class CustomerAction(Action):
             "currency": query.get("currency", settings.DEFAULT_CURRENCY),
         }
 
-    def amount(self, cleaned: Cleaned) -> str:
-        return money(cleaned["minor"], cleaned["currency"])
-
-
-class Deposit(CustomerAction):
-    name = "deposit"
-    title = "Deposit"
-    verb = "Deposit"
-    done = "deposited"
-    icon = "add_card"
-    explanation = "Money that came in from outside, such as a bank transfer, goes to the customer."
-    form = DepositForm
-
-    def sentence(self, cleaned: Cleaned) -> str:
-        return f"to {_named(cleaned['customer'])}"
-
-    def order(self, cleaned: Cleaned, by: Actor, key: Idempotency, seen: Seen) -> Order:
-        return _movement(TransactionType.DEPOSIT, cleaned, by, key, seen)
-
-
-class Withdraw(CustomerAction):
-    name = "withdraw"
-    title = "Withdraw"
-    verb = "Withdraw"
-    done = "withdrawn"
-    icon = "payments"
-    explanation = "Money of the customer leaves for the world outside, such as their bank."
-    form = WithdrawalForm
-
-    def sentence(self, cleaned: Cleaned) -> str:
-        return f"from {_named(cleaned['customer'])}"
-
-    def order(self, cleaned: Cleaned, by: Actor, key: Idempotency, seen: Seen) -> Order:
-        return _movement(TransactionType.WITHDRAWAL, cleaned, by, key, seen)
-
-
-def _movement(
-    kind: TransactionType, cleaned: Cleaned, by: Actor, key: Idempotency, seen: Seen
-) -> Instruction:
-    customer = cleaned["customer"].pk
-    comes_in = kind == TransactionType.DEPOSIT
-    return Instruction(
-        type=kind,
-        source=House.EXTERNAL if comes_in else customer,
-        destination=customer if comes_in else House.EXTERNAL,
-        amount=cleaned["minor"],
-        currency=cleaned["currency"],
-        description=cleaned["description"],
-        reference=cleaned["reference"],
-        actor=by,
-        idempotency=key,
-        seen=seen,
-    )
-
 
 class TransactionAction(Action):
-    """About a transaction that is there: `subject`, with its parties."""
+    """About a transaction that is there, with its parties."""
 
     form: ClassVar[type[TransactionForm]]
 
-    def __init__(self, subject: Transaction) -> None:
-        self.subject = subject
+    def __init__(self, transaction: Transaction) -> None:
+        self.transaction = transaction
 
     def new_form(self, **options: Any) -> ActionForm:
-        return self.form(subject=self.subject, **options)
+        return self.form(subject=self.transaction, **options)
 
+    @abstractmethod
     def unavailable(self) -> str:
         """Why it can't be done to this transaction any more, or nothing."""
-        if self.subject.status == TransactionStatus.PENDING:
-            return ""
-        return f"The transaction is {self.subject.status}: it is no longer pending."
 
-    def _parties(self) -> str:
-        source, destination = self.subject.source, self.subject.destination
+    def parties(self) -> str:
+        source, destination = self.transaction.source, self.transaction.destination
         return f"from {source.owner_name} to {destination.owner_name}"
 
 
-class Capture(TransactionAction):
-    name = "capture"
-    title = "Capture"
-    verb = "Capture"
-    done = "captured"
-    icon = "task_alt"
-    explanation = "The money that is held moves: all of it, or a part, and the rest is released."
-    form = CaptureForm
-
-    def initial(self, query: Mapping[str, str]) -> dict[str, Any]:
-        return {"amount": grouped(self.subject.amount, self.subject.currency)}
-
-    def amount(self, cleaned: Cleaned) -> str:
-        return money(cleaned["minor"], self.subject.currency)
-
-    def sentence(self, cleaned: Cleaned) -> str:
-        held = money(self.subject.amount, self.subject.currency)
-        return f"of the {held} that are held, {self._parties()}"
-
-    def order(self, cleaned: Cleaned, by: Actor, key: Idempotency, seen: Seen) -> Order:
-        return _settlement(self.subject, cleaned["minor"], by, key, seen)
+def page_of(subject: Model) -> str:
+    meta = subject._meta
+    return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[subject.pk])
 
 
-class Cancel(TransactionAction):
-    name = "cancel"
-    title = "Cancel"
-    verb = "Cancel the hold"
-    done = "released"
-    icon = "cancel"
-    explanation = "No money moves: what is held goes back to the payer's available balance."
-    form = TransactionForm
-
-    def initial(self, query: Mapping[str, str]) -> dict[str, Any]:
-        return {}
-
-    def amount(self, cleaned: Cleaned) -> str:
-        return money(self.subject.amount, self.subject.currency)
-
-    def sentence(self, cleaned: Cleaned) -> str:
-        return f"held {self._parties()} are released"
-
-    def order(self, cleaned: Cleaned, by: Actor, key: Idempotency, seen: Seen) -> Order:
-        return _settlement(self.subject, 0, by, key, seen)
-
-
-def _settlement(
-    pending: Transaction, minor: int, by: Actor, key: Idempotency, seen: Seen
-) -> Settlement:
-    return Settlement(
-        transaction_id=pending.pk,
-        capture_amount=minor,
-        actor=by,
-        balances=pending.balance_ids,
-        idempotency=key,
-        seen=seen,
-    )
-
-
-def _named(user: User) -> str:
+def named(user: User) -> str:
     return f"{user.username} ({user.email or 'no e-mail address'}, user no. {user.pk})"
-
-
-CUSTOMER_ACTIONS: tuple[type[CustomerAction], ...] = (Deposit, Withdraw)
-TRANSACTION_ACTIONS: tuple[type[TransactionAction], ...] = (Capture, Cancel)
-
-
-# --- Where they are offered ---
-
-
-def may_move_money(request: HttpRequest) -> bool:
-    return isinstance(request.user, User) and request.user.can(Capability.MOVE_ANY_MONEY)
-
-
-@deeds("user")
-def deeds_for_user(request: HttpRequest, user: User) -> Sequence[Deed]:
-    if user.deleted_at is not None or not may_move_money(request):
-        return []
-    return [_deed(Deposit, user=user.pk)]
-
-
-@deeds("balance")
-def deeds_for_balance(request: HttpRequest, balance: Balance) -> Sequence[Deed]:
-    if balance.user_id is None or balance.status == "closed" or not may_move_money(request):
-        return []
-    about = {"user": balance.user_id, "currency": balance.currency}
-    return [_deed(action, **about) for action in CUSTOMER_ACTIONS]
-
-
-def _deed(action: type[CustomerAction], **query: object) -> Deed:
-    address = reverse(f"admin:transactions_transaction_{action.name}", query=query)
-    return Deed(action.title, address, action.icon)
-
-
-@deeds("transaction")
-def deeds_for_transaction(request: HttpRequest, transaction: Transaction) -> Sequence[Deed]:
-    if transaction.status != TransactionStatus.PENDING or not may_move_money(request):
-        return []
-    return [
-        Deed(
-            action.title,
-            reverse(f"admin:transactions_transaction_{action.name}", args=[transaction.pk]),
-            action.icon,
-        )
-        for action in TRANSACTION_ACTIONS
-    ]

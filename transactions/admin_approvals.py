@@ -1,65 +1,89 @@
-"""Requests for a second person's approval in the back-office: to be read."""
+"""The queue of requests for a second person's approval: what is asked, what would come of it now,
+and the decision."""
 
+from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
-from ledgerlink.admin import ChoiceFilter, ReadOnlyAdmin, badge, link, shown_time, uuid_of
-from transactions.approval_model import Approval
+from ledgerlink.admin import ChoiceFilter, ReadOnlyAdmin, badge, shown_time, uuid_of
+from ledgerlink.dossier import DossierAdmin
+from ledgerlink.errors import LedgerError
+from transactions import approvals
+from transactions.admin_approval_page import PEOPLE, approval_dossier, foresee, is_as_shown
+from transactions.admin_colours import APPROVAL_COLOURS
+from transactions.admin_preview import changes_since, seen_of, unsealed
+from transactions.approval_model import COMMENT_MAX_LENGTH, Approval
 from transactions.enums import ApprovalStatus
+from transactions.errors import ApprovalDecided, VersionConflict
+from users.actors import Actor
+from users.models import User
+from users.roles import Capability
 
-STATUS_COLOURS = {
-    str(ApprovalStatus.REQUESTED.label): "info",
-    str(ApprovalStatus.APPROVED.label): "success",
-    str(ApprovalStatus.REJECTED.label): "danger",
-    str(ApprovalStatus.WITHDRAWN.label): "warning",
-    str(ApprovalStatus.EXPIRED.label): "warning",
-    str(ApprovalStatus.FAILED.label): "danger",
+ALL = "all"
+MOST_COUNTED = 99
+NEEDED = {
+    "approve": Capability.APPROVE,
+    "reject": Capability.APPROVE,
+    "withdraw": Capability.REQUEST_APPROVAL,
 }
 
 
+def waiting(request: HttpRequest) -> str:
+    """How many requests wait for a decision, for the sidebar; nothing when there are none."""
+    user = request.user
+    if not isinstance(user, User) or not user.has_perm("transactions.view_approval"):
+        return ""
+    open_ones = Approval.objects.with_status(ApprovalStatus.REQUESTED, timezone.now())
+    count = open_ones.order_by()[: MOST_COUNTED + 1].count()
+    return f"{MOST_COUNTED}+" if count > MOST_COUNTED else str(count or "")
+
+
 class StatusFilter(ChoiceFilter):
+    """Shows what waits for a decision unless something else is chosen."""
+
     title = "status"
     parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(status.value, str(status.label)) for status in ApprovalStatus]
+        return [*((s.value, str(s.label)) for s in ApprovalStatus), (ALL, "All")]
+
+    def value(self) -> str:
+        return super().value() or ApprovalStatus.REQUESTED.value
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        return (
+            {
+                "selected": self.value() == value,
+                "query_string": changelist.get_query_string({self.parameter_name: value}),
+                "display": title,
+            }
+            for value, title in self.lookup_choices
+        )
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        value = self.value()
-        if value is None:
+        if self.value() == ALL:
             return queryset
-        return queryset.filter(pk__in=Approval.objects.with_status(value, timezone.now()))
+        return queryset.filter(pk__in=Approval.objects.with_status(self.value(), timezone.now()))
 
 
 @admin.register(Approval)
-class ApprovalAdmin(ReadOnlyAdmin):
+class ApprovalAdmin(DossierAdmin, ReadOnlyAdmin):
     list_display = ("time", "summary", "status_shown", "requested_by", "decided_by", "expires")
+    list_display_links = ("summary",)
     list_filter = (StatusFilter, "kind", "requested_at")
     list_select_related = ("requested_by", "decided_by")
     search_fields = ("id", "username")
     search_help_text = "Request or transaction id, username"
     ordering = ("-id",)
-    fieldsets = (
-        (None, {"fields": ("id", "kind", "summary", "reason", "subject", "original_shown")}),
-        ("Asked", {"fields": ("requested_by", "time", "expires")}),
-        (
-            "Decided",
-            {
-                "fields": (
-                    "status_shown",
-                    "decided_by",
-                    "decided",
-                    "comment",
-                    "failure_code",
-                    "made",
-                )
-            },
-        ),
-    )
+    dossier_template = "admin/dossier/approval.html"
+    dossier_related = PEOPLE
 
     def matching(self, term: str) -> Q:
         uuid = uuid_of(term)
@@ -71,7 +95,7 @@ class ApprovalAdmin(ReadOnlyAdmin):
     def time(self, approval: Approval) -> str:
         return shown_time(approval.requested_at)
 
-    @badge("status", STATUS_COLOURS)
+    @badge("status", {str(s.label): colour for s, colour in APPROVAL_COLOURS.items()})
     def status_shown(self, approval: Approval) -> str:
         return str(approval.status_at(timezone.now()).label)
 
@@ -79,24 +103,71 @@ class ApprovalAdmin(ReadOnlyAdmin):
     def expires(self, approval: Approval) -> str:
         return shown_time(approval.expires_at)
 
-    @admin.display(description="decided (UTC)")
-    def decided(self, approval: Approval) -> str:
-        return shown_time(approval.decided_at)
+    def dossier(self, request: HttpRequest, subject: Approval) -> dict[str, Any]:
+        return approval_dossier(request, subject)
 
-    @admin.display(description="about")
-    def subject(self, approval: Approval) -> str:
-        if approval.user is None:
-            return ""
-        return link(approval.user.username, "users_user_change", approval.user_id)
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        return self.dossier_view(request, object_id)
 
-    @admin.display(description="to be reversed")
-    def original_shown(self, approval: Approval) -> str:
-        return _transaction(approval.original_id)
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        own = [
+            path(
+                f"<uuid:pk>/{what}/",
+                wrap(self.decision_view),
+                {"what": what},
+                name=f"transactions_approval_{what}",
+            )
+            for what in NEEDED
+        ]
+        return [*own, *super().get_urls()]
 
-    @admin.display(description="transaction")
-    def made(self, approval: Approval) -> str:
-        return _transaction(approval.transaction_id)
+    def decision_view(self, request: HttpRequest, pk: UUID, what: str) -> HttpResponse:
+        """Decides, and leads back to the page of the request, which tells what became of it."""
+        user = request.user
+        if not isinstance(user, User) or not user.can(NEEDED[what]):
+            raise PermissionDenied
+        if request.method == "POST":
+            comment = request.POST.get("comment", "")[:COMMENT_MAX_LENGTH]
+            try:
+                self._decide(request, pk, what, comment, Actor.of(user))
+            except ApprovalDecided as error:
+                messages.info(request, error.detail)
+            except LedgerError as error:
+                messages.error(request, error.detail)
+        return HttpResponseRedirect(reverse("admin:transactions_approval_change", args=[pk]))
 
+    def _decide(self, request: HttpRequest, pk: UUID, what: str, comment: str, by: Actor) -> None:
+        """Raises a LedgerError."""
+        if what == "approve":
+            self._approve(request, pk, comment, by)
+        elif what == "reject":
+            approvals.reject(approval_id=pk, by=by, comment=comment)
+            messages.success(request, "Rejected: nothing was done.")
+        else:
+            approvals.withdraw(approval_id=pk, by=by, comment=comment)
+            messages.success(request, "Withdrawn: nothing was done.")
 
-def _transaction(pk: object) -> str:
-    return link(str(pk), "transactions_transaction_change", pk) if pk else ""
+    @staticmethod
+    def _approve(request: HttpRequest, pk: UUID, comment: str, by: Actor) -> None:
+        seen = unsealed(request.POST.get("seen", ""))
+        approval = Approval.objects.select_related(*PEOPLE).filter(pk=pk).first()
+        if seen is None or approval is None or not is_as_shown(request, approval):
+            messages.warning(request, "Look at what would come of it now, then approve it.")
+            return
+        try:
+            done = approvals.approve(approval_id=pk, by=by, comment=comment, seen=seen_of(seen))
+        except VersionConflict:
+            for change in changes_since(seen, foresee(approval)):
+                messages.warning(request, f"{change} Look at it again: nothing was decided.")
+            return
+        if done.refusal is None:
+            messages.success(request, "Approved, and done.")
+        else:
+            messages.error(request, f"Approved, but it could not be done: {done.refusal.detail}")

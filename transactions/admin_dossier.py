@@ -12,11 +12,19 @@ from balances.money import money
 from ledgerlink.admin import shown_json
 from ledgerlink.dossier import Event, Record, deeds_of, panels_of, trail_of
 from transactions.admin_colours import STATUS_COLOURS
+from transactions.approval_model import Approval
 from transactions.enums import TransactionStatus
 from transactions.errors import refusal_of
 from transactions.models import IdempotencyKey, Transaction
 
-RELATED = ("source__user", "destination__user", "requested_by", "approved_by", "reverses")
+RELATED = (
+    "source__user",
+    "destination__user",
+    "requested_by",
+    "reverses",
+    "approval__requested_by",
+    "approval__decided_by",
+)
 MAX_REVERSALS = 20  # shown; the others are a link away
 MAX_RECORDS = 20
 MAX_KEYS = 5
@@ -89,9 +97,10 @@ def _reversals(t: Transaction) -> dict[str, Any]:
 def _timeline(
     t: Transaction, records: Sequence[Record], reversals: Sequence[Transaction]
 ) -> list[Event]:
-    events = [_asked(t, records)]
-    if t.approved_by is not None:
-        events.append(Event(t.completed_at or t.created_at, "Approved", t.approved_by.username))
+    approval = getattr(t, "approval", None)
+    events = _approved(approval) if approval is not None else []
+    if approval is None or t.status == TransactionStatus.FAILED:
+        events.append(_asked(t, records))
     events += [event for record in records if (event := _settled(t, record)) is not None]
     if t.completed_at is not None and t.authorized_amount is None:
         events.append(Event(t.completed_at, "Completed", text="The money moved", colour="success"))
@@ -99,6 +108,14 @@ def _timeline(
     if t.status == TransactionStatus.PENDING and t.expires_at is not None:
         events.append(Event(t.expires_at, "Expires", text="unless it is captured before"))
     return sorted(events, key=lambda event: event.at)
+
+
+def _approved(approval: Approval) -> list[Event]:
+    """Asked for by one person, approved by another."""
+    events = [Event(approval.requested_at, "Asked for", approval.requested_by.username)]
+    if approval.decided_at is not None and approval.decided_by is not None:
+        events.append(Event(approval.decided_at, "Approved", approval.decided_by.username))
+    return events
 
 
 def _asked(t: Transaction, records: Sequence[Record]) -> Event:

@@ -2,7 +2,6 @@
 the field, in words."""
 
 from typing import TYPE_CHECKING, Any
-from uuid import UUID, uuid4
 
 from django import forms
 from django.conf import settings
@@ -12,6 +11,7 @@ from balances.currencies import currencies
 from balances.typed_amounts import read_typed_amount
 from ledgerlink.admin import number_of
 from ledgerlink.errors import LedgerError
+from transactions.approval_model import APPROVAL_REASON_MAX_LENGTH
 from transactions.models import DESCRIPTION_MAX_LENGTH, REFERENCE_MAX_LENGTH, Transaction
 from users.models import User
 from users.queries import existing_users, user_named
@@ -29,24 +29,24 @@ def amount_field(label: str = "Amount", **options: Any) -> forms.CharField:
     return forms.CharField(label=label, max_length=64, widget=typed, **options)
 
 
+def reason_field(**options: Any) -> forms.CharField:
+    return forms.CharField(max_length=APPROVAL_REASON_MAX_LENGTH, widget=Input, **options)
+
+
 class ActionForm(forms.Form):
     """`key` is made when the form is first shown, and goes with it through the preview to the
     posting engine: a form sent twice moves money once."""
 
     key = forms.UUIDField(widget=forms.HiddenInput)
 
-    @classmethod
-    def new_key(cls) -> UUID:
-        return uuid4()
-
-    def read_amount(self, field: str, currency: str) -> int | None:
+    def read_amount(self, field: str, currency: str, *, may_be_zero: bool = False) -> int | None:
         """The minor units of what was typed; None, with the error at the field, where it can't be
         read, or where nothing was typed."""
         typed = self.cleaned_data.get(field)
         if not typed:
             return None
         try:
-            return read_typed_amount(typed, currency)
+            return read_typed_amount(typed, currency, may_be_zero=may_be_zero)
         except LedgerError as error:
             self.add_error(field, error.detail)
             return None
@@ -70,8 +70,11 @@ class CustomerForm(ActionForm):
         assert isinstance(field, forms.ChoiceField)
         field.choices = [(code, code) for code in codes]
 
-    def clean_customer(self) -> User:
+    def clean_customer(self) -> User | None:
+        """None where none is needed and none was typed."""
         typed = self.cleaned_data["customer"].strip()
+        if not typed:
+            return None
         if typed.startswith("#"):
             user = existing_users({}).filter(pk=number_of(typed[1:]) or 0).first()
         else:
@@ -103,7 +106,11 @@ class DepositForm(MovementForm):
 
 
 class WithdrawalForm(MovementForm):
-    field_order = ("customer", "amount", "currency", "description", "reference")
+    reason = reason_field(
+        required=False,
+        help_text="For the second person, where the amount takes one; the customer never sees it.",
+    )
+    field_order = ("customer", "amount", "currency", "description", "reference", "reason")
 
 
 class TransactionForm(ActionForm):

@@ -5,10 +5,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.core import signing
+from django.utils import timezone
 
 from balances.accounts import Account
 from balances.enums import BalanceStatus, House
 from balances.money import money
+from ledgerlink.errors import LedgerError
 from transactions.errors import InsufficientFunds
 from transactions.instructions import Seen, UnitOutcome
 from users.models import User
@@ -26,7 +28,8 @@ class Line:
     posted_after: str
     available: str
     available_after: str
-    falls: bool
+    status: str
+    status_after: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ def _line(names: dict[int, str], before: Account, after: Account) -> Line:
     def available(account: Account) -> str:
         return "" if account.house is not None else money(account.available, account.currency)
 
+    now = timezone.now()
     return Line(
         who=_who(names, before),
         user_id=before.user_id,
@@ -72,7 +76,8 @@ def _line(names: dict[int, str], before: Account, after: Account) -> Line:
         posted_after=money(after.amount, after.currency),
         available=available(before),
         available_after=available(after),
-        falls=after.amount < before.amount or after.available < before.available,
+        status=str(before.status_at(now).label),
+        status_after=str(after.status_at(now).label),
     )
 
 
@@ -87,11 +92,9 @@ def _who(names: dict[int, str], account: Account) -> str:
     return names[account.user_id or 0]
 
 
-def told(foreseen: UnitOutcome) -> str:
+def told(error: LedgerError, foreseen: UnitOutcome | None) -> str:
     """Why it can't be done, as a sentence."""
-    error = foreseen.error or foreseen.outcomes[0].error
-    assert error is not None
-    payers = [before for before, _ in foreseen.foreseen if before.house is None]
+    payers = [b for b, _ in foreseen.foreseen if b.house is None] if foreseen else []
     if not isinstance(error, InsufficientFunds) or not payers:
         return error.detail
     names = _names(payers)

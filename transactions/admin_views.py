@@ -5,6 +5,7 @@ sent twice moves money once) and the balances as the preview showed them (so tha
 nothing is kept, where one has changed since).
 """
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,28 +19,21 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from ledgerlink.errors import LedgerError, TryAgainLater
-from transactions.admin_actions import (
-    CUSTOMER_ACTIONS,
-    TRANSACTION_ACTIONS,
-    Action,
-    CustomerAction,
-    TransactionAction,
-    may_move_money,
-)
+from transactions.admin_actions import Action, CustomerAction, Done, TransactionAction, page_of
+from transactions.admin_deeds import CUSTOMER_ACTIONS, TRANSACTION_ACTIONS, may_move_money
 from transactions.admin_forms import ActionForm
 from transactions.admin_preview import (
+    SeenBalance,
     changes_since,
     lines_of,
     sealed,
-    seen_of,
     told,
     unsealed,
 )
 from transactions.errors import IdempotencyKeyReused, OutcomeUnknown, VersionConflict
 from transactions.idempotency import fingerprint_of
-from transactions.instructions import Idempotency, Order, Outcome, Seen, Unit, UnitOutcome
+from transactions.instructions import Idempotency, UnitOutcome
 from transactions.models import Transaction
-from transactions.processor import submit, try_out
 from users.actors import Actor
 from users.models import User
 
@@ -58,78 +52,78 @@ class ActionPage:
         self.request = request
         self.action = action
         self.by = Actor.of(request.user)
-        self._context = {**site.each_context(request), "opts": opts, "action": action}
+        self._context = {**site.each_context(request), "opts": opts}
 
     def answer(self) -> HttpResponse:
         if self.request.method != "POST":
             initial = self.action.initial(self.request.GET.dict())
             return self._form(self.action.new_form(initial={"key": uuid4(), **initial}))
-        if self.request.POST.get("step") == EDIT:
-            return self._form(self.action.new_form(initial=self.request.POST.dict()))
         form = self.action.new_form(data=self.request.POST)
-        if not form.is_valid():
+        step = self.request.POST.get("step")
+        if step == EDIT or not form.is_valid():
             return self._form(form)
+        self.action = self.action.chosen(form, self.by)
+        if form.errors:
+            return self._form(form)
+        seen = unsealed(self.request.POST.get("seen", "")) if step == CONFIRM else None
         try:
-            return self._answer_to(form)
-        except TryAgainLater as error:  # of the preview: nothing was to be moved yet
-            form.add_error(None, error.detail)
-            return self._form(form)
+            return self._preview(form) if seen is None else self._confirmed(form, seen)
+        except LedgerError as error:
+            return self._refused(form, error)
 
-    def _answer_to(self, form: ActionForm) -> HttpResponse:
-        """Raises TryAgainLater when there can be no preview."""
-        confirms = self.request.POST.get("step") == CONFIRM
-        seen = unsealed(self.request.POST.get("seen", "")) if confirms else None
-        if seen is None:
-            return self._preview(form)
+    def _confirmed(self, form: ActionForm, seen: list[SeenBalance]) -> HttpResponse:
+        cleaned, key = form.cleaned_data, self._key(form)
         try:
-            (outcome,) = submit(Unit([self._order(form, seen_of(seen))])).outcomes
+            done = self.action.carry_out(cleaned, self.by, key, seen)
         except TryAgainLater as error:
             return self._preview(form, notes=[_told_to_wait(error)])
-        if isinstance(outcome.error, VersionConflict) and outcome.transaction is None:
-            foreseen = try_out(Unit([self._order(form, {})]))
-            return self._preview(form, notes=changes_since(seen, foreseen))
-        return self._done(form, outcome)
+        except VersionConflict:
+            changes = changes_since(seen, self.action.foresee(cleaned, self.by, key))
+            return self._preview(form, notes=changes)
+        return self._done(form, done)
 
-    def _order(self, form: ActionForm, seen: Seen) -> Order:
-        sent = {name: form.data.get(name, "") for name in form.fields}
-        fingerprint = fingerprint_of([self.request.path, sent])
-        key = Idempotency(str(form.cleaned_data["key"]), fingerprint)
-        return self.action.order(form.cleaned_data, self.by, key, seen)
-
-    def _done(self, form: ActionForm, outcome: Outcome) -> HttpResponse:
-        if outcome.error is not None:
-            return self._refused(form, UnitOutcome([outcome]))
-        assert outcome.transaction is not None
-        if outcome.replayed:
-            messages.info(self.request, "This was done before: it was not done a second time.")
-        else:
-            amount = self.action.amount(form.cleaned_data)
-            messages.success(self.request, f"{amount} {self.action.done}.")
-        page = "admin:transactions_transaction_change"
-        return HttpResponseRedirect(reverse(page, args=[outcome.transaction.pk]))
-
-    def _preview(self, form: ActionForm, notes: list[str] | None = None) -> HttpResponse:
-        foreseen = try_out(Unit([self._order(form, {})]))
+    def _preview(self, form: ActionForm, notes: Sequence[str] = ()) -> HttpResponse:
+        cleaned, key = form.cleaned_data, self._key(form)
+        foreseen = self.action.foresee(cleaned, self.by, key)
         (outcome,) = foreseen.outcomes
         if outcome.error is not None:
-            return self._refused(form, foreseen)
-        if outcome.replayed:
-            return self._done(form, outcome)
+            if not self.action.may_wait(outcome.error):
+                return self._refused(form, outcome.error, foreseen)
+            now = told(outcome.error, foreseen)
+            notes = [*notes, f"It would be refused if it were approved now. {now}"]
+        elif outcome.replayed and outcome.transaction is not None:
+            return self._done(form, Done(page_of(outcome.transaction), replayed=True))
         return self._page(
             "admin/action_preview.html",
             form=form,
-            amount=self.action.amount(form.cleaned_data),
-            sentence=self.action.sentence(form.cleaned_data),
-            facts=self.action.facts(form.cleaned_data),
+            heading=self.action.heading,
+            subject=self.action.subject(cleaned),
+            sentence=self.action.sentence(cleaned),
+            facts=self.action.facts(cleaned),
             lines=lines_of(foreseen),
             seen=sealed(foreseen),
-            notes=notes or [],
+            notes=notes,
+            button=self.action.button(cleaned),
         )
 
-    def _refused(self, form: ActionForm, foreseen: UnitOutcome) -> HttpResponse:
+    def _key(self, form: ActionForm) -> Idempotency:
+        sent = {name: str(value) for name, value in form.cleaned_data.items()}
+        fingerprint = fingerprint_of([self.request.path, sent])
+        return Idempotency(str(form.cleaned_data["key"]), fingerprint)
+
+    def _done(self, form: ActionForm, done: Done) -> HttpResponse:
+        if done.replayed:
+            messages.info(self.request, "This was done before: it was not done a second time.")
+        else:
+            subject = self.action.subject(form.cleaned_data)
+            messages.success(self.request, f"{subject} {self.action.done}.")
+        return HttpResponseRedirect(done.address)
+
+    def _refused(
+        self, form: ActionForm, error: LedgerError, foreseen: UnitOutcome | None = None
+    ) -> HttpResponse:
         """The form again, with the reason, and with a new key: the old one may be used up."""
-        error = foreseen.outcomes[0].error
-        reason = told(foreseen)
+        reason = told(error, foreseen)
         if isinstance(error, IdempotencyKeyReused):
             reason = "This form was sent before, with something else in it. Check it once more."
         again = self.action.new_form(data={**self.request.POST.dict(), "key": str(uuid4())})

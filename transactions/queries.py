@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 
 from balances.models import Balance
 from balances.queries import balances_of
@@ -130,3 +130,9 @@ SELECT * FROM (
     SELECT id FROM transactions_transaction WHERE {column} = %s ORDER BY id DESC LIMIT %s
 ) AS part{number}
 """
+
+
+def undone_of(transaction: Transaction) -> int:
+    """How much of it was reversed, in minor units."""
+    back = Transaction.objects.filter(reverses=transaction, status=TransactionStatus.COMPLETED)
+    return int(back.aggregate(total=Sum("amount"))["total"] or 0)

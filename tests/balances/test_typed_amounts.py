@@ -103,6 +103,17 @@ def test_typed_amount_is_refused_in_plain_words(
     assert (getattr(refused.value, "code", None), said in str(refused.value)) == (code, True)
 
 
+@pytest.mark.parametrize(
+    ("typed", "minor"), [("0", 0), ("$0.00", 0), ("0.5", 50), ("1,000", 100_000)]
+)
+def test_zero_is_understood_where_it_may_be(typed: str, minor: int | None) -> None:
+    if minor is None:
+        with pytest.raises(InvalidAmount):
+            read_typed_amount(typed, "USD", may_be_zero=True)
+    else:
+        assert read_typed_amount(typed, "USD", may_be_zero=True) == minor
+
+
 @given(st.integers(1, MAX_AMOUNT), st.sampled_from(["USD", "JPY", "BHD"]))
 def test_what_is_shown_can_be_typed(minor: int, currency: str) -> None:
     for shown in (grouped(minor, currency), format_amount(minor, currency)):

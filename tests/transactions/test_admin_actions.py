@@ -1,11 +1,8 @@
 """Staff move money in the back-office: a form, a preview, a confirmation, and money moves once."""
 
 from functools import partial
-from typing import Any
 
 import pytest
-from django.contrib.messages import get_messages
-from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
@@ -23,7 +20,7 @@ from tests.books import (
     transfer,
 )
 from tests.concurrency import at_once
-from tests.pages import text_of
+from tests.pages import filled_in, previewed, refusal, said, text_of
 from transactions.limits import set_limit
 from transactions.models import IdempotencyKey, Transaction
 from users.actors import Actor
@@ -38,36 +35,13 @@ def path_of(action: str, subject: Transaction) -> str:
     return reverse(f"admin:transactions_transaction_{action}", args=[subject.pk])
 
 
-def filled_in(client: Client, path: str, **fields: str) -> dict[str, Any]:
-    """The form as it is first shown, with its key, filled in."""
-    form = client.get(path).context["form"]
-    shown = {field.name: field.value() or "" for field in form}
-    return {**shown, "key": str(shown["key"]), **fields}
-
-
-def previewed(client: Client, path: str, form: dict[str, Any]) -> dict[str, Any]:
-    """The confirmation that the preview offers."""
-    page = client.post(path, form)
-    assert "nothing has been done yet" in text_of(page.content)
-    return {**form, "seen": page.context["seen"], "step": "confirm"}
-
-
-def said(answer: Any) -> list[str]:
-    return [str(message) for message in get_messages(answer.wsgi_request)]
-
-
-def refusal(answer: Any) -> str:
-    form = answer.context["form"]
-    return " ".join(str(error) for errors in form.errors.values() for error in errors)
-
-
 def test_deposit_is_previewed_confirmed_and_made_once(finance: User, alice: User) -> None:
     fund(alice, "100.00")
     client = signed_in(finance)
     form = filled_in(client, DEPOSIT, customer="Alice@example.com", amount="1,234.50")
     form["reference"] = "<b>WIRE-9</b>"
     page = client.post(DEPOSIT, form)
-    assert page.context["amount"] == "1,234.50 USD"
+    assert page.context["subject"] == "1,234.50 USD"
     shown = [(line.who, line.posted, line.posted_after) for line in page.context["lines"]]
     assert shown == [
         ("alice", "100.00 USD", "1,334.50 USD"),

@@ -143,4 +143,4 @@ def test_page_costs_as_many_queries_whatever_belongs_to_it(
     cost = queries(made)
     for _ in range(30):
         assert post_one(give_back(made, "1.00", actor=Actor.of(bob))).error is None
-    assert queries(made) == cost <= 12
+    assert queries(made) == cost <= 15
