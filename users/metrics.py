@@ -57,7 +57,7 @@ def count_key(action: str, **_kwargs: Any) -> None:
     on_commit(lambda: _operations.labels(f"api_key_{action}").inc(), robust=True)
 
 
-@stored(keep=300)
+@stored(keep=60)
 def active_users() -> Iterable[Metric]:
     family = GaugeMetricFamily("ledger_users", "Users who may sign in.", labels=["role"])
     for role, number in (

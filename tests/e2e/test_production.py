@@ -55,6 +55,7 @@ def test_production_starts_with_good_secrets(env: Mapping[str, str]) -> None:
         assert httpx.get(f"{server.url}/api/v1/health/ready").json()["status"] == "ok"
         elsewhere = httpx.get(f"{server.url}/api/v1/health", headers={"Host": "evil.example"})
         assert elsewhere.status_code == 400
+        assert httpx.get(f"{server.url}/metrics").status_code == 403
 
 
 def test_no_secret_stands_in_a_shipped_file() -> None:

@@ -5,12 +5,14 @@ import json
 import math
 import re
 import time
+from html import escape
 
 import pytest
 
 from tests.e2e.world import STANDARD
 from tests.monitoring.conftest import Monitored
 from tests.monitoring.dashboards import Panel, all_panels, dashboards, substituted
+from tests.monitoring.pictures import drawn
 from tests.monitoring.prometheus import Prometheus
 
 pytestmark = pytest.mark.skipif(not STANDARD, reason="once is enough, with Redis and MariaDB")
@@ -40,6 +42,15 @@ def test_every_panel_shows_something(under_traffic: Monitored) -> None:
         under_traffic.traffic.round()
         empty = [panel for panel in empty if is_empty(under_traffic.prometheus, panel)]
     assert [str(panel) for panel in empty] == []
+
+
+def test_dashboards_are_drawn_with_what_they_show(under_traffic: Monitored) -> None:
+    end = time.time()
+    for dashboard in dashboards():
+        html, _ = drawn(under_traffic.prometheus, dashboard, start=end - 15, end=end)
+        for panel in dashboard["panels"]:
+            assert escape(panel["title"]) in html
+        assert "No data" not in html
 
 
 def test_every_rule_is_evaluated(under_traffic: Monitored) -> None:
