@@ -175,7 +175,8 @@ def lock_accounts(
     openings: Collection[Opening] = (),
 ) -> dict[AccountKey, Account]:
     """Lock the balances of `keys` and those with `ids`, in primary key order so that no two callers
-    can deadlock, after opening those of `openings` that do not exist yet.
+    deadlock on them, after opening those of `openings` that do not exist yet: for that, users are
+    locked, on whom they still can.
 
     A key without a balance is left out of the answer. Raises CurrencyRedefined.
     """

@@ -22,8 +22,10 @@ from users.actors import Actor
 class Command(BaseCommand):
     help = (
         "Rebuilds ledger entries that were lost, from the completed transactions. Shows what it "
-        "would write; writes only with --apply, one balance at a time. A balance whose rebuilt "
-        "history would not end at its amount is left as it is. Exits 1 when there was one."
+        "would write; writes only with --apply, one balance at a time, whose postings wait "
+        "meanwhile. A balance whose rebuilt history would not end at its amount is left as it is. "
+        "Exits 1 when there was one. Ctrl-C is noticed between two balances; a second one stops at "
+        "once, and the balance under way is left as it was."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
