@@ -1,5 +1,6 @@
 """manage.py seed_demo."""
 
+from collections import Counter
 from io import StringIO
 from typing import Any
 
@@ -7,10 +8,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from audit.models import AuditLog
+from balances.enums import BalanceStatus
 from balances.models import Balance
-from tests.books import amount_of, assert_books_are_sound
+from tests.books import amount_of, assert_books_are_sound, balance_of
+from transactions.approval_model import Approval
 from transactions.demo import PASSWORD
-from transactions.enums import TransactionStatus
 from transactions.models import Transaction
 from users.models import User
 
@@ -30,9 +32,12 @@ def test_seed_demo_makes_users_of_each_role_who_can_sign_in() -> None:
     assert roles == {
         "admin": "admin",
         "finance": "finance",
+        "controller": "finance",
         "auditor": "auditor",
         "alice": "user",
         "bob": "user",
+        "carol": "user",
+        "shop": "user",
     }
     alice = User.objects.get(username="alice")
     assert alice.check_password(PASSWORD)
@@ -40,17 +45,30 @@ def test_seed_demo_makes_users_of_each_role_who_can_sign_in() -> None:
     assert list(alice.groups.values_list("name", flat=True)) == ["user"]
 
 
-def test_seed_demo_posts_history_with_one_refusal() -> None:
+def test_seed_demo_posts_history_with_something_of_everything() -> None:
     seed_demo()
 
-    statuses = Transaction.objects.order_by("id").values_list("status", flat=True)
-    assert list(statuses).count(TransactionStatus.FAILED) == 1
-    assert list(statuses).count(TransactionStatus.COMPLETED) == 8
-    alice, bob = User.objects.get(username="alice"), User.objects.get(username="bob")
-    assert amount_of(alice) == 150_000 - 10_050 + 1_234 - 25_000
+    statuses = Counter(Transaction.objects.values_list("status", flat=True))
+    assert statuses == {"completed": 14, "failed": 2, "pending": 2}
+    alice, bob, carol = (User.objects.get(username=name) for name in ("alice", "bob", "carol"))
+    assert amount_of(alice) == 150_000 - 10_050 + 1_234 - 25_000 - 6_490
     assert amount_of(bob) == 30_000 + 10_050 - 1_234
     assert amount_of(alice, "EUR") == 80_000 - 4_990 + 2_000
+    assert balance_of(carol, "JPY").status == BalanceStatus.DEBITS_FROZEN
     assert_books_are_sound()
+
+
+def test_seed_demo_leaves_one_request_for_each_of_two_people() -> None:
+    seed_demo()
+
+    found = Approval.objects.order_by("pk").values_list("requested_by__username", "status")
+    assert list(found) == [
+        ("finance", "approved"),
+        ("finance", "approved"),
+        ("finance", "rejected"),
+        ("finance", "requested"),
+        ("controller", "requested"),
+    ]
 
 
 def test_seed_demo_is_in_the_audit_trail() -> None:
@@ -60,6 +78,7 @@ def test_seed_demo_is_in_the_audit_trail() -> None:
     assert sorted(set(actions)) == [
         "transaction.completed",
         "transaction.failed",
+        "transaction.pending",
         "user.created",
     ]
 
@@ -70,7 +89,7 @@ def test_second_seed_demo_changes_nothing_and_is_a_few_queries(
     seed_demo()
     before = [
         list(model.objects.order_by("pk").values())
-        for model in (User, Balance, Transaction, AuditLog)
+        for model in (User, Balance, Transaction, Approval, AuditLog)
     ]
 
     with django_assert_max_num_queries(4):
@@ -78,7 +97,7 @@ def test_second_seed_demo_changes_nothing_and_is_a_few_queries(
 
     after = [
         list(model.objects.order_by("pk").values())
-        for model in (User, Balance, Transaction, AuditLog)
+        for model in (User, Balance, Transaction, Approval, AuditLog)
     ]
     assert after == before
     assert "already there" in said
@@ -91,7 +110,7 @@ def test_seed_demo_prints_addresses_and_logins(monkeypatch: pytest.MonkeyPatch) 
 
     assert "http://127.0.0.1:9123/admin/" in said
     assert "http://127.0.0.1:9123/api/v1" in said
-    assert "admin, finance, auditor, alice, bob" in said
+    assert "admin, finance, controller, auditor, alice, bob, carol, shop" in said
     assert PASSWORD in said
 
 
