@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
 
-from audit import admin_dossier  # noqa: F401 - registers its panels
+from audit import admin_dashboard, admin_dossier  # noqa: F401 - they register their panels
 from audit.admin_seals import SealAdmin, VerificationAdmin
 from audit.models import AuditLog
 from ledgerlink.admin import ChoiceFilter, ReadOnlyAdmin, link, shown_json, shown_time

@@ -19,7 +19,7 @@ COLOURS = {WHOLE: "success", BROKEN: "danger"}
 class SealAdmin(ReadOnlyAdmin):
     """Made by `manage.py seal_audit`."""
 
-    list_display = ("name", "time", "count_shown", "records", "hash", "sealed_by")
+    list_display = ("name", "time", "count_shown", "records", "hash_shown", "sealed_by")
     search_fields = ("number", "hash")
     search_help_text = "Number, the id of a record that it covers, or the beginning of a hash"
     ordering = ("-number",)
@@ -46,6 +46,10 @@ class SealAdmin(ReadOnlyAdmin):
     @admin.display(description="records", ordering="count")
     def count_shown(self, seal: Seal) -> str:
         return f"{seal.count:,}"
+
+    @admin.display(description="hash")
+    def hash_shown(self, seal: Seal) -> str:
+        return f"{seal.hash[:16]}…"
 
     @admin.display(description="covers")
     def records(self, seal: Seal) -> SafeString:

@@ -38,9 +38,11 @@ BACK_OFFICE: dict[str, object] = {
             {"title": "Two-step sign-in", "link": reverse_lazy("admin:second_factor")},
         ]
     },
+    "DASHBOARD_CALLBACK": "transactions.dashboard.overview.show",
     "STYLES": [
         lambda _request: static("ledgerlink/admin.css"),
         lambda _request: static("ledgerlink/dossier.css"),
+        lambda _request: static("ledgerlink/dashboard.css"),
     ],
     "SIDEBAR": {
         "navigation": [

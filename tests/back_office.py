@@ -27,7 +27,13 @@ from transactions.approval_model import Approval
 from transactions.approvals import request_approval
 from transactions.asked import Freeze
 from transactions.limits import set_limit
-from transactions.models import IdempotencyKey, Reconciliation, Transaction, TransactionLimit
+from transactions.models import (
+    HourlyTotal,
+    IdempotencyKey,
+    Reconciliation,
+    Transaction,
+    TransactionLimit,
+)
 from transactions.reconciliation import keep, reconcile
 from users.actors import Actor
 from users.api_keys import create_api_key
@@ -145,7 +151,7 @@ MODELS: dict[type[Model], Pages] = {
     Verification: BOOKS,
 }
 # What nobody sees there.
-UNSEEN: set[type[Model]] = {Authenticator, LoginTally, RecoveryCode}
+UNSEEN: set[type[Model]] = {Authenticator, HourlyTotal, LoginTally, RecoveryCode}
 # What belongs to no model.
 SITE: Pages = {
     ("GET", ""):                       (OUT,  OUT,  OK,   OK,   OK,   OK),

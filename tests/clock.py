@@ -1,6 +1,7 @@
 """A clock that a test sets: what is posted gets its times from it."""
 
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 from django.utils import timezone
@@ -9,6 +10,12 @@ from django.utils import timezone
 def utc(text: str) -> datetime:
     """`utc("2026-10-01 12:00")`."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def key_made_at(moment: datetime) -> UUID:
+    """A UUIDv7 as it is made then."""
+    milliseconds = int(moment.timestamp() * 1000)
+    return UUID(int=milliseconds << 80 | 7 << 76 | 0b10 << 62)
 
 
 class Clock:

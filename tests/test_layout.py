@@ -58,6 +58,7 @@ MUTABLE = {
     },
     "transactions.IdempotencyKey": set(),
     "transactions.TransactionLimit": set(),
+    "transactions.HourlyTotal": set(),  # what it sums up can't change
     "transactions.Approval": {"approval_never_deleted", "approval_final"},
 }  # fmt: skip
 

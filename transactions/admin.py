@@ -18,6 +18,12 @@ from transactions.admin_colours import STATUS_COLOURS
 from transactions.admin_dossier import RELATED, transaction_dossier
 from transactions.admin_reconciliations import ReconciliationAdmin
 from transactions.admin_views import action_urls
+from transactions.dashboard import (  # noqa: F401 - they register their panels
+    activity,
+    health,
+    holdings,
+    waiting,
+)
 from transactions.models import IdempotencyKey, Transaction, TransactionLimit
 
 __all__ = [

@@ -62,6 +62,8 @@ class Transaction(models.Model):
             # A user's lists are keyset scans of these two, in the order of the time-ordered key.
             models.Index(fields=["source", "id"], name="transaction_by_source"),
             models.Index(fields=["destination", "id"], name="transaction_by_destination"),
+            # What was completed in an hour (`transactions.totals`).
+            models.Index(fields=["completed_at"], name="transaction_by_completion"),
             # What `expire_pending` looks for.
             models.Index(fields=["status", "expires_at"], name="transaction_by_expiry"),
         ]
@@ -204,3 +206,31 @@ class Reconciliation(models.Model):
     @property
     def holds(self) -> bool:
         return self.breaches == 0
+
+
+class HourlyTotal(models.Model):
+    """How many transactions were completed, or refused, in one hour, and their amounts together.
+
+    Made from the transactions by `transactions.totals` once the hour is settled, for reports; it
+    can be made anew at any time.
+    """
+
+    hour = models.DateTimeField()  # its beginning; of completion, or of a refusal
+    status = models.CharField(max_length=10, choices=TransactionStatus)
+    currency = models.CharField(max_length=CURRENCY_MAX_LENGTH)
+    type = models.CharField(max_length=10, choices=TransactionType)
+    failure_code = models.CharField(max_length=40, blank=True)
+    count = models.BigIntegerField()
+    billions = models.BigIntegerField()  # of minor units: 64 bits might not hold the whole sum
+    rest = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["hour", "status", "currency", "type", "failure_code"],
+                name="hourly_total_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.count} {self.status} in {self.hour:%Y-%m-%d %H}"

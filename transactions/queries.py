@@ -6,7 +6,17 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import (
+    BooleanField,
+    Case,
+    Exists,
+    OuterRef,
+    Q,
+    QuerySet,
+    Sum,
+    Value,
+    When,
+)
 
 from balances.models import Balance
 from balances.queries import balances_of
@@ -100,6 +110,20 @@ def visible_transactions(user_id: int) -> QuerySet[Transaction]:
     """The transactions that a user without special rights may see."""
     own = Q(source__user_id=user_id) | (Q(destination__user_id=user_id) & _SHOWN_TO_RECEIVER)
     return Transaction.objects.filter(own)
+
+
+def largest_completed(currency: str, since: datetime, limit: int) -> list[Transaction]:
+    """The largest transactions completed since a moment, the largest first.
+
+    Walks down the index of currency and amount. The other conditions are put so that no planner
+    looks them up in an index of their own, to sort all that it finds there.
+    """
+    met = Q(status=TransactionStatus.COMPLETED, completed_at__gte=since)
+    largest = Transaction.objects.filter(
+        Case(When(met, then=Value(True)), default=Value(False), output_field=BooleanField()),
+        currency=currency,
+    ).order_by("-amount")
+    return list(largest[:limit])
 
 
 def newest_of(

@@ -16,7 +16,13 @@ from tests.books import balance_of, fund, idempotency, post_one, transfer
 from tests.refusals import constraint_names, delete_row, refused_by, trigger_names
 from tests.transactions.test_approval_constraints import BAD_APPROVALS
 from transactions.enums import TransactionStatus, TransactionType
-from transactions.models import IdempotencyKey, Reconciliation, Transaction, TransactionLimit
+from transactions.models import (
+    HourlyTotal,
+    IdempotencyKey,
+    Reconciliation,
+    Transaction,
+    TransactionLimit,
+)
 from transactions.reconciliation import keep, reconcile
 from users.models import User
 
@@ -49,7 +55,7 @@ OF_LIMITS: dict[str, list[dict[str, Any]]] = {
     "limit_once_per_role": [{}],
     "limit_once_per_user": [{"role": None, "user_id": 1}],
 }
-BY_OTHER_MEANS = {"transaction_two_balances", "idempotency_key_once"}
+BY_OTHER_MEANS = {"transaction_two_balances", "idempotency_key_once", "hourly_total_once"}
 
 
 def new_transaction(**fields: Any) -> Transaction:
@@ -136,6 +142,15 @@ def test_idempotency_key_twice_in_one_scope_is_refused(alice: User) -> None:
     IdempotencyKey.objects.create(scope="user:2", key="k", **row)
     with refused_by("idempotency_key_once"):
         IdempotencyKey.objects.create(scope="user:1", key="k", **row)
+
+
+def test_hour_is_summed_up_once() -> None:
+    row = {"hour": timezone.now(), "status": "completed", "type": "transfer", "currency": "USD"}
+    sums = {"count": 1, "billions": 0, "rest": 1}
+    HourlyTotal.objects.create(**row, **sums)
+    HourlyTotal.objects.create(**{**row, "currency": "EUR"}, **sums)
+    with refused_by("hourly_total_once"):
+        HourlyTotal.objects.create(**row, **sums)
 
 
 def delete_transaction(transaction: Transaction) -> None:
