@@ -1,18 +1,30 @@
 """Whether those who give an order may, asked of the database under the engine's locks: a role may
 have been taken away a moment ago."""
 
+from django.conf import settings
+
 from balances.enums import Owner
 from transactions import errors
 from transactions.approval_rules import needs_approval
 from transactions.book import Book
 from transactions.enums import TransactionType
-from transactions.instructions import Instruction, Order, Reversal, StatusChange, asking
+from transactions.instructions import (
+    Instruction,
+    Order,
+    Reversal,
+    Settlement,
+    StatusChange,
+    asking,
+)
 from users.roles import Capability
+
+_FUNDING = (TransactionType.DEPOSIT, TransactionType.WITHDRAWAL)
 
 
 def require_authority(book: Book, order: Order) -> None:
-    """Raises ActorInactive, NotAllowed for the money of others, or ApprovalRequired when one person
-    alone asks for what takes two."""
+    """Raises ActorInactive, NotAllowed for the money of others or for sending it to oneself,
+    FundingNotAllowed while self-service is off, or ApprovalRequired when one person alone asks for
+    what takes two."""
     _require_active(book, order)
     _require_own_or_staff(book, order)
     _require_second_person(book, order)
@@ -26,10 +38,26 @@ def _require_active(book: Book, order: Order) -> None:
 
 def _require_own_or_staff(book: Book, order: Order) -> None:
     user_id = order.actor.user_id
-    if user_id is None or user_id in _owners(book, order):
+    if user_id is None:
+        return
+    if user_id in _owners(book, order):
+        _require_self_service(book, order)
         return
     if not book.parties[user_id].can(Capability.MOVE_ANY_MONEY):
         raise errors.NotAllowed("Your role does not allow this.")
+    if isinstance(order, Instruction) and order.destination == user_id and order.actor.is_person:
+        raise errors.NotAllowed("A colleague must do what sends the money of others to you.")
+
+
+def _require_self_service(book: Book, order: Order) -> None:
+    """Of staff as well: a colleague deposits for them."""
+    kind: str | None = None
+    if isinstance(order, Instruction):
+        kind = order.type
+    elif isinstance(order, Settlement) and order.capture_amount != 0:
+        kind = book.transaction_of(order).type
+    if kind in _FUNDING and not settings.SELF_SERVICE_FUNDING:
+        raise errors.FundingNotAllowed("Ask finance to deposit or withdraw for you.")
 
 
 def _owners(book: Book, order: Order) -> set[Owner]:

@@ -78,6 +78,11 @@ class Book:
     entries: list[Entry] = field(default_factory=list)
     status_changes: list[StatusChanged] = field(default_factory=list)
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (self.posted or self.new_keys or self.status_changes)
+
     def bookmark(self, orders: Sequence[Order]) -> "Bookmark":
         """Where `turn_back` shall return to, for all that `orders` can change."""
         accounts = [self.accounts[key] for key in self._keys_of(orders) if key in self.accounts]

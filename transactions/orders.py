@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
@@ -13,7 +12,7 @@ from balances.enums import House, Owner
 from balances.fields import amount_in
 from ledgerlink.errors import LedgerError
 from transactions.enums import TransactionType
-from transactions.errors import FundingNotAllowed, NotAllowed
+from transactions.errors import NotAllowed
 from transactions.instructions import Idempotency, Instruction, Reversal, Settlement
 from transactions.models import Transaction
 from users.actors import Actor
@@ -36,9 +35,7 @@ def movement(
     idempotency: Idempotency | None,
     group: str | None = None,
 ) -> Instruction:
-    """A transfer, deposit or withdrawal. Raises ScopeMissing for an API key without the scope,
-    PermissionDenied for another user's money, and FundingNotAllowed for one's own while
-    self-service is off."""
+    """A transfer, deposit or withdrawal."""
     require_scope(caller(request), SCOPE_OF[kind])
     source, destination = _sides(request, kind, body)
     expires_at = None
@@ -85,27 +82,19 @@ def _sides(request: Request, kind: TransactionType, body: dict[str, Any]) -> tup
         payer = subject_id(request, body.get("from_user_id"), Capability.MOVE_ANY_MONEY)
         return payer, body["to_user_id"]
     owner = subject_id(request, body.get("user_id"), Capability.MOVE_ANY_MONEY)
-    _require_may_fund(request)
     deposits = kind == TransactionType.DEPOSIT
     return (House.EXTERNAL, owner) if deposits else (owner, House.EXTERNAL)
-
-
-def _require_may_fund(request: Request) -> None:
-    if not settings.SELF_SERVICE_FUNDING and not _may_move_any(request):
-        raise FundingNotAllowed("Ask finance to deposit or withdraw for you.")
 
 
 def capture(
     request: Request, pending: Transaction, amount: str | None, idempotency: Idempotency | None
 ) -> Settlement:
     """`amount` is of the transaction's currency, None for all of it. Raises PermissionDenied,
-    FundingNotAllowed while self-service is off, or a ValidationError of the amount."""
+    or a ValidationError of the amount."""
     minor = None if amount is None else amount_in(pending.currency, amount)
     in_full = minor in {None, pending.amount}
     if not (in_full and pending.source.user_id == request.user.pk):
         _require_may_settle(request, pending)
-    if pending.type != TransactionType.TRANSFER:
-        _require_may_fund(request)
     return _settlement(request, pending, minor, idempotency)
 
 

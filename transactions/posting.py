@@ -79,7 +79,10 @@ def post(
             set_rollback(True)  # balances may have been opened
             return foreseen
         outcomes = [_post_unit(book, unit) for unit in units]
-        _write(book)
+        if book.is_blank:
+            set_rollback(True)  # balances may have been opened for nothing
+        else:
+            _write(book)
     return outcomes
 
 

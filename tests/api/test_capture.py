@@ -123,12 +123,11 @@ def test_who_captures_a_deposit(asked_by: str, who: str, request: pytest.Fixture
 def test_own_deposit_is_not_captured_once_self_service_is_off(
     alice: User, as_alice: Api, as_finance: Api, settings: Settings
 ) -> None:
-    t = hold(House.EXTERNAL, alice, "5.00", actor=Actor.of(alice))
+    t, other = (hold(House.EXTERNAL, alice, "5.00", actor=Actor.of(alice)) for _ in range(2))
     settings.SELF_SERVICE_FUNDING = False
     assert_problem(as_alice.post(path_of(t), {}), 403, "funding_not_allowed")
     assert amount_of(alice) == 0
     assert as_alice.post(path_of(t, "cancel"), {}).status_code == 200
-    other = hold(House.EXTERNAL, alice, "5.00", actor=Actor.of(alice))
     assert as_finance.post(path_of(other), {}).status_code == 200
 
 

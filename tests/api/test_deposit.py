@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from balances.enums import BalanceStatus, House
 from tests.api.client import (
@@ -130,3 +131,13 @@ def test_deposit_takes_no_recipient_of_a_transfer(bob: User, as_alice: Api) -> N
     response = as_alice.post(DEPOSIT, {"to_user_id": bob.pk, "amount": "5.00"})
     problem = assert_problem(response, 400, "invalid_request")
     assert [e["code"] for e in problem["errors"]["to_user_id"]] == ["unknown_field"]
+
+
+def test_staff_funds_others_and_not_themselves_once_self_service_is_off(
+    alice: User, finance: User, as_finance: Api, settings: Settings
+) -> None:
+    settings.SELF_SERVICE_FUNDING = False
+    own = as_finance.post(DEPOSIT, {"amount": "5.00"})
+    assert_problem(own, 403, "funding_not_allowed")
+    assert as_finance.post(DEPOSIT, {"user_id": alice.pk, "amount": "5.00"}).status_code == 201
+    assert (amount_of(finance), amount_of(alice)) == (0, 500)

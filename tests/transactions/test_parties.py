@@ -139,3 +139,12 @@ def test_role_that_was_taken_away_a_moment_ago_moves_nobody_elses_money(
     assert type(outcome.error) is errors.NotAllowed
     assert outcome.transaction is None
     assert (standing(alice), standing(bob)) == before
+
+
+def test_staff_does_not_send_the_money_of_others_to_themselves(alice: User, finance: User) -> None:
+    fund(alice, "10.00")
+    outcome = post_one(transfer(alice, finance, "1.00", actor=Actor.of(finance)))
+    assert type(outcome.error) is errors.NotAllowed
+    assert amount_of(finance) == 0
+    colleague = make_user("colleague", Role.FINANCE)
+    assert post_one(transfer(alice, finance, "1.00", actor=Actor.of(colleague))).error is None
