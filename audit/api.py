@@ -1,6 +1,7 @@
 """`/audit`: who did what. It can be read, and nothing else."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
@@ -12,11 +13,14 @@ from rest_framework.viewsets import ViewSet
 
 from audit.models import AuditLog, Seal
 from audit.representation import represent_record, represent_seal
-from ledgerlink.pagination import paginate
+from ledgerlink.pagination import KeyRange, paginate
 from ledgerlink.serializers import MAX_ID, MomentField, PageQuery
 from users.permissions import caller
 from users.roles import Capability
 
+# A record has the time at which its batch was begun, and its key when it is written.
+WRITTEN_WITHIN = timedelta(minutes=10)
+_LONG_AGO, _FAR_OFF = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 NOBODY = "system"  # as an actor: commands, and whoever was not signed in
 
 
@@ -57,7 +61,7 @@ class AuditViewSet(ViewSet):
         if not caller(request).can(Capability.READ_AUDIT):
             raise PermissionDenied
         query = AuditQuery.read(request.query_params)
-        return paginate(request, [_matching(query)], represent_record)
+        return paginate(request, [_matching(query)], represent_record, keys=_keys_between(query))
 
 
 class SealViewSet(ViewSet):
@@ -69,6 +73,21 @@ class SealViewSet(ViewSet):
             raise PermissionDenied
         PageQuery.read(request.query_params)
         return paginate(request, [Seal.objects.all()], represent_seal)
+
+
+def _keys_between(query: Mapping[str, Any]) -> KeyRange:
+    """Where the records of the period `from` … `to` are among all."""
+    start, end = query.get("from"), query.get("to")
+    return KeyRange(
+        after=_first_since(start - WRITTEN_WITHIN) - 1 if start and start > _LONG_AGO else None,
+        before=_first_since(end + WRITTEN_WITHIN) if end and end < _FAR_OFF else None,
+    )
+
+
+def _first_since(moment: datetime) -> int:
+    later = AuditLog.objects.filter(created_at__gte=moment).order_by("created_at", "id")
+    found: int | None = later.values_list("pk", flat=True).first()
+    return MAX_ID if found is None else found
 
 
 def _matching(query: Mapping[str, Any]) -> QuerySet[AuditLog]:

@@ -1,6 +1,6 @@
 """The audit trail over the API: who did what, found by each of its sides."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -139,3 +139,32 @@ def test_seals_are_answered_to_those_who_keep_them(paid: AuditLog, as_auditor: A
         "sealed_at": wire_time(seal.sealed_at),
         "sealed_by": seal.sealed_by,
     }
+
+
+@pytest.mark.parametrize(
+    ("period", "months"),
+    [
+        (("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"), [1, 2, 3]),
+        (("2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z"), [2]),
+        (("2026-02-01T00:00:00.000001Z", "2026-02-15T00:00:00Z"), []),
+        (("2026-03-01T00:00:00Z", "2026-09-01T00:00:00Z"), [3]),
+        (("2026-09-01T00:00:00Z", "2026-10-01T00:00:00Z"), []),
+    ],
+)
+def test_records_of_a_period_are_found_wherever_they_are(
+    period: tuple[str, str], months: list[int], as_auditor: Api
+) -> None:
+    AuditLog.objects.bulk_create(
+        AuditLog(
+            actor_name="clerk",
+            action="user.created",
+            entity_type="user",
+            entity_id=str(month),
+            created_at=datetime(2026, month, 1, tzinfo=UTC),
+        )
+        for month in (1, 2, 3)
+    )
+    start, end = period
+    page = as_auditor.get(AUDIT, **{"from": start, "to": end})
+    mine = [row["entity_id"] for row in body_of(page)["results"] if row["actor"]["name"] == "clerk"]
+    assert mine == [str(month) for month in reversed(months)]
