@@ -33,7 +33,6 @@ from transactions.authority import require_authority
 from transactions.book import Book, NewKey, UsedKey, open_book
 from transactions.enums import TransactionStatus, TransactionType
 from transactions.instructions import (
-    Idempotency,
     Instruction,
     Order,
     Outcome,
@@ -47,6 +46,7 @@ from transactions.instructions import (
     UnitOutcome,
     shown_to,
 )
+from transactions.keys import keep_key, replayed, replayed_unit, use_key
 from transactions.limits import is_limited
 from transactions.models import IdempotencyKey, Transaction
 from transactions.refusals import (
@@ -56,7 +56,7 @@ from transactions.refusals import (
     refusal_of_status_change,
     version_conflict,
 )
-from transactions.representation import answer_of_outcome, answer_of_unit
+from transactions.representation import answer_of_unit
 from transactions.signals import statuses_changed, transactions_posted
 from users.actors import Actor
 
@@ -119,7 +119,7 @@ def _post_unit(book: Book, unit: Unit) -> UnitOutcome:
     if unit.idempotency is not None:
         used = book.used_keys.get((unit.scope, unit.idempotency.key))
         if used is not None:
-            return _replayed_unit(unit, used)
+            return replayed_unit(unit, used)
         reserved = UsedKey(unit.idempotency.fingerprint, answer=None, outcome=None)
         book.used_keys[unit.scope, unit.idempotency.key] = reserved  # no member may use it
     outcomes: list[Outcome] = []
@@ -131,15 +131,8 @@ def _post_unit(book: Book, unit: Unit) -> UnitOutcome:
     if unit.idempotency is None:
         return UnitOutcome(outcomes)
     answer = answer_of_unit(unit, outcomes)
-    _use_key(book, NewKey(unit.scope, unit.idempotency, None, answer), None)
+    use_key(book, NewKey(unit.scope, unit.idempotency, None, answer), None)
     return UnitOutcome(outcomes, answer)
-
-
-def _replayed_unit(unit: Unit, used: UsedKey) -> UnitOutcome:
-    assert unit.idempotency is not None
-    if used.fingerprint != unit.idempotency.fingerprint:
-        return UnitOutcome([], error=_key_reused())
-    return UnitOutcome([], used.answer, replayed=True)
 
 
 def _post_group(book: Book, members: list[Order]) -> list[Outcome]:
@@ -167,7 +160,7 @@ def _kept_of_culprit(book: Book, culprit: Order, outcome: Outcome) -> Outcome:
         book.posted.append(outcome.posted)
     else:
         outcome = Outcome(None, outcome.error)
-    _keep_key(book, culprit, outcome)
+    keep_key(book, culprit, outcome)
     return outcome
 
 
@@ -176,7 +169,7 @@ def _post_one(book: Book, order: Order) -> Outcome:
     if order.idempotency is not None:
         used = book.used_keys.get((order.actor.scope, order.idempotency.key))
         if used is not None:
-            return _replayed(order.idempotency, used)
+            return replayed(order.idempotency, used)
     try:
         require_authority(book, order)
         _require_as_seen(book, order)
@@ -191,7 +184,7 @@ def _post_one(book: Book, order: Order) -> Outcome:
                 outcome = _move(book, order, order)
     except LedgerError as error:
         outcome = Outcome(None, error)
-    _keep_key(book, order, outcome)
+    keep_key(book, order, outcome)
     return outcome
 
 
@@ -364,44 +357,6 @@ def _post(
     )
     book.posted.append(posted)
     return Outcome(transaction, error=error, posted=posted)
-
-
-# --- Idempotency keys ---
-
-
-def _replayed(asked: Idempotency, used: UsedKey) -> Outcome:
-    if asked.fingerprint != used.fingerprint or used.outcome is None:
-        return Outcome(None, _key_reused())
-    return replace(used.outcome, answer=used.answer, replayed=True)
-
-
-def _key_reused() -> errors.IdempotencyKeyReused:
-    return errors.IdempotencyKeyReused(
-        "This idempotency key was used with another request. Use a new key."
-    )
-
-
-def _keep_key(book: Book, order: Order, outcome: Outcome) -> None:
-    """A key is used up by a transaction, and by a refusal that says something of the order. One
-    that is about the caller leaves it free; so does one that a command gets, which is repeated
-    when what it lacked is there."""
-    asked = order.idempotency
-    if asked is None:
-        return
-    made = None if outcome.transaction is None else outcome.transaction.pk
-    if made is None and not (asked.keep_answer and isinstance(outcome.error, _ABOUT_THE_ORDER)):
-        return
-    answer = answer_of_outcome(outcome, order.actor) if asked.keep_answer else None
-    _use_key(book, NewKey(order.actor.scope, asked, made, answer), outcome)
-
-
-_ABOUT_THE_ORDER = (errors.UnknownParty, errors.SelfTransfer)
-
-
-def _use_key(book: Book, new: NewKey, outcome: Outcome | None) -> None:
-    book.new_keys.append(new)
-    key = new.scope, new.idempotency.key
-    book.used_keys[key] = UsedKey(new.idempotency.fingerprint, new.answer, outcome)
 
 
 # --- Writing ---
