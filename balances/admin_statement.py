@@ -19,7 +19,7 @@ from balances.queries import balances_of
 from balances.statement_files import statement_file
 from balances.statements import statement_of
 from ledgerlink.admin import ReadOnlyAdmin, number_of
-from ledgerlink.dossier import Panel, panel
+from ledgerlink.dossier import DeedsAdmin, Panel, panel
 from ledgerlink.errors import LedgerError
 from users.models import User
 
@@ -71,8 +71,10 @@ def statement(request: HttpRequest, user: User) -> Panel | None:
     return Panel("statement", "Statement", "admin/dossier/statement.html", shown, aside=True)
 
 
-class StatementAdmin(ReadOnlyAdmin):
+class StatementAdmin(DeedsAdmin, ReadOnlyAdmin):
     """The part of the balances' admin that answers the form above."""
+
+    deeds_entity = "balance"
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view

@@ -157,3 +157,22 @@ class DossierAdmin(ModelAdmin):  # type: ignore[type-arg] # generic in the stubs
             return found.filter(pk=self.opts.pk.to_python(object_id)).first()
         except ValidationError:
             return None
+
+
+class DeedsAdmin(ModelAdmin):  # type: ignore[type-arg] # generic in the stubs only
+    """An admin whose page of one object offers what can be done with it."""
+
+    deeds_entity: str
+    change_form_outer_before_template = "admin/dossier/offered.html"
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        subject = self.get_object(request, unquote(object_id))
+        offered = [] if subject is None else deeds_of(self.deeds_entity, request, subject)
+        context = {"deeds": offered, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)

@@ -11,7 +11,7 @@ from balances.admin import CurrencyFilter
 from balances.models import Balance
 from balances.money import money
 from ledgerlink.admin import ReadOnlyAdmin, badge, link, shown_time, uuid_of
-from ledgerlink.dossier import DossierAdmin
+from ledgerlink.dossier import DeedsAdmin, DossierAdmin
 from transactions import admin_customer  # noqa: F401 - registers its panels
 from transactions.admin_approvals import ApprovalAdmin
 from transactions.admin_colours import STATUS_COLOURS
@@ -136,8 +136,10 @@ class IdempotencyKeyAdmin(ReadOnlyAdmin):
 
 
 @admin.register(TransactionLimit)
-class TransactionLimitAdmin(ReadOnlyAdmin):
-    """Set with `manage.py set_limit`."""
+class TransactionLimitAdmin(DeedsAdmin, ReadOnlyAdmin):
+    """Set with `manage.py set_limit`, or asked for here and approved by somebody else."""
+
+    deeds_entity = "limit"
 
     list_display = ("whose", "currency", "per_transaction_shown", "per_day_shown", "updated_at")
     list_filter = ("role", "currency")

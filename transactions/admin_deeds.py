@@ -15,7 +15,7 @@ from transactions.admin_actions import CustomerAction, TransactionAction
 from transactions.admin_movements import Cancel, Capture, Deposit, Withdraw
 from transactions.admin_requests import Adjust, ChangeFreeze, ChangeLimit, Reverse
 from transactions.enums import TransactionStatus, TransactionType
-from transactions.models import Transaction
+from transactions.models import Transaction, TransactionLimit
 from users.models import User
 from users.roles import Capability
 
@@ -50,6 +50,14 @@ def deeds_for_balance(request: HttpRequest, balance: Balance) -> Sequence[Deed]:
     if balance.status_at(timezone.now()) in FROZEN:
         freeze = _deed(ChangeFreeze, "Unfreeze", status=BalanceStatus.ACTIVE.value, **about)
     return [*(_deed(action, **about) for action in (Deposit, Withdraw, Adjust)), freeze]
+
+
+@deeds("limit")
+def deeds_for_limit(request: HttpRequest, limit: TransactionLimit) -> Sequence[Deed]:
+    if not may_move_money(request):
+        return []
+    whose = {"role": limit.role} if limit.user_id is None else {"user": limit.user_id}
+    return [_deed(ChangeLimit, currency=limit.currency, **whose)]
 
 
 def _deed(action: type[CustomerAction], label: str = "", **query: object) -> Deed:

@@ -4,7 +4,6 @@ it. A fixed number of queries, whatever the transaction."""
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Count, Sum
 from django.http import HttpRequest
 
 from balances.models import BalanceHistory
@@ -16,6 +15,7 @@ from transactions.approval_model import Approval
 from transactions.enums import TransactionStatus
 from transactions.errors import refusal_of
 from transactions.models import IdempotencyKey, Transaction
+from transactions.queries import UNDONE
 
 RELATED = (
     "source__user",
@@ -77,14 +77,12 @@ def _entries(t: Transaction) -> list[dict[str, Any]]:
 
 def _reversals(t: Transaction) -> dict[str, Any]:
     done = Transaction.objects.filter(reverses=t)
-    totals = done.filter(status=TransactionStatus.COMPLETED).aggregate(
-        amount=Sum("amount"), count=Count("pk")
-    )
-    undone = int(totals["amount"] or 0)
+    totals = done.aggregate(**UNDONE)
+    undone = int(totals["undone"] or 0)
     shown = done.select_related("requested_by").order_by("pk")[:MAX_REVERSALS]
     return {
         "shown": [(reversal, money(reversal.amount, t.currency)) for reversal in shown],
-        "count": totals["count"],
+        "count": totals["times"],
         "undone": money(undone, t.currency) if undone else "",
         "left": money(t.amount - undone, t.currency),
         "is_whole": undone == t.amount,

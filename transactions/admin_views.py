@@ -76,11 +76,19 @@ class ActionPage:
         try:
             done = self.action.carry_out(cleaned, self.by, key, seen)
         except TryAgainLater as error:
-            return self._preview(form, notes=[_told_to_wait(error)])
+            return self._unanswered(form, _told_to_wait(error))
         except VersionConflict:
             changes = changes_since(seen, self.action.foresee(cleaned, self.by, key))
             return self._preview(form, notes=changes)
         return self._done(form, done)
+
+    def _unanswered(self, form: ActionForm, note: str) -> HttpResponse:
+        """To be confirmed again, with the same key: it may have been done."""
+        try:
+            return self._preview(form, notes=[note])
+        except TryAgainLater:
+            form.add_error(None, note)
+            return self._form(form)
 
     def _preview(self, form: ActionForm, notes: Sequence[str] = ()) -> HttpResponse:
         cleaned, key = form.cleaned_data, self._key(form)
@@ -122,8 +130,11 @@ class ActionPage:
     def _refused(
         self, form: ActionForm, error: LedgerError, foreseen: UnitOutcome | None = None
     ) -> HttpResponse:
-        """The form again, with the reason, and with a new key: the old one may be used up."""
+        """The form again, with the reason, and with a new key where the old one is used up."""
         reason = told(error, foreseen)
+        if isinstance(error, TryAgainLater):
+            form.add_error(None, reason)
+            return self._form(form)
         if isinstance(error, IdempotencyKeyReused):
             reason = "This form was sent before, with something else in it. Check it once more."
         again = self.action.new_form(data={**self.request.POST.dict(), "key": str(uuid4())})

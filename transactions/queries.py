@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.models import (
     BooleanField,
     Case,
+    Count,
     Exists,
     OuterRef,
     Q,
@@ -156,7 +157,11 @@ SELECT * FROM (
 """
 
 
+# Of what reverses a transaction. With the status as a filter, SQLite would read all completed ones.
+_COMPLETED = Q(status=TransactionStatus.COMPLETED)
+UNDONE = {"undone": Sum("amount", filter=_COMPLETED), "times": Count("pk", filter=_COMPLETED)}
+
+
 def undone_of(transaction: Transaction) -> int:
     """How much of it was reversed, in minor units."""
-    back = Transaction.objects.filter(reverses=transaction, status=TransactionStatus.COMPLETED)
-    return int(back.aggregate(total=Sum("amount"))["total"] or 0)
+    return int(Transaction.objects.filter(reverses=transaction).aggregate(**UNDONE)["undone"] or 0)

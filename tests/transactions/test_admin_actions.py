@@ -7,10 +7,12 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from balances.enums import BalanceStatus, House
+from ledgerlink.errors import Unavailable
 from tests.back_office import signed_in
 from tests.books import (
     amount_of,
     assert_books_are_sound,
+    balance_of,
     change_balance,
     expire,
     fund,
@@ -21,8 +23,12 @@ from tests.books import (
 )
 from tests.concurrency import at_once
 from tests.pages import filled_in, previewed, refusal, said, text_of
+from transactions import admin_actions
+from transactions.errors import OutcomeUnknown
+from transactions.instructions import Unit, UnitOutcome
 from transactions.limits import set_limit
 from transactions.models import IdempotencyKey, Transaction
+from transactions.processor import submit
 from users.actors import Actor
 from users.models import User
 
@@ -190,18 +196,34 @@ def test_refused_by_a_freeze_and_by_an_expiry(finance: User, alice: User, bob: U
     assert refusal(client.post(WITHDRAW, form)) == "No money may leave the paying balance."
 
 
-def test_settled_hold_offers_nothing_more(finance: User, auditor: User, alice: User) -> None:
+def test_settled_hold_offers_nothing_more(finance: User, alice: User) -> None:
     fund(alice, "100.00")
     bob_is_paid = fund(alice, "1.00")
     client = signed_in(finance)
     for action in ("capture", "cancel"):
         answer = client.get(path_of(action, bob_is_paid))
         assert said(answer)[-1] == "The transaction is completed: it is no longer pending."
-    offered = {
-        person: client.get(reverse("admin:users_user_change", args=[alice.pk])).content.decode()
-        for person, client in (("finance", client), ("auditor", signed_in(auditor)))
+
+
+def test_actions_are_offered_to_those_who_may(
+    finance: User, auditor: User, alice: User, bob: User
+) -> None:
+    fund(alice, "100.00")
+    held = hold(alice, bob, "10.00")
+    by = Actor.system("tests")
+    limit = set_limit(subject=alice, currency="USD", per_transaction=1, per_day=None, by=by)
+    pages = {
+        reverse("admin:users_user_change", args=[alice.pk]): DEPOSIT,
+        reverse("admin:balances_balance_change", args=[balance_of(alice).pk]): WITHDRAW,
+        reverse("admin:transactions_transaction_change", args=[held.pk]): path_of("capture", held),
+        reverse("admin:transactions_transactionlimit_change", args=[limit.pk]): "limit/?currency",
     }
-    assert [DEPOSIT in page for page in offered.values()] == [True, False]
+    for person, may in ((finance, True), (auditor, False)):
+        client = signed_in(person)
+        read = {page: client.get(page).content.decode() for page in pages}
+        assert {page: pages[page] in text for page, text in read.items()} == dict.fromkeys(
+            pages, may
+        )
 
 
 def test_double_click_moves_money_once(queued: object, finance: User, alice: User) -> None:
@@ -224,3 +246,30 @@ def test_full_queue_asks_to_confirm_again(
     (note,) = page.context["notes"]
     assert note.endswith("Nothing was moved. Confirm it again in a moment.")
     assert page.context["form"]["key"].value() == form["key"]
+
+
+def test_form_keeps_its_key_while_its_outcome_is_not_known(
+    monkeypatch: pytest.MonkeyPatch, finance: User, alice: User
+) -> None:
+    """The answer to the commit is lost, and with it the database for a while."""
+    client = signed_in(finance)
+    form = filled_in(client, DEPOSIT, customer="alice", amount="10.00")
+    confirmed = previewed(client, DEPOSIT, form)
+
+    def lose_the_answer(unit: Unit) -> UnitOutcome:
+        submit(unit)
+        raise OutcomeUnknown
+
+    def be_away(unit: Unit) -> UnitOutcome:
+        raise Unavailable
+
+    with monkeypatch.context() as lost:
+        lost.setattr(admin_actions, "submit", lose_the_answer)
+        lost.setattr(admin_actions, "try_out", be_away)
+        page = client.post(DEPOSIT, confirmed)
+    assert refusal(page).startswith("It can't be told just now whether this was done.")
+    assert page.context["form"]["key"].value() == form["key"]
+    for step in ("", "confirm"):
+        again = client.post(DEPOSIT, {**confirmed, "step": step})
+        assert said(again)[-1] == "This was done before: it was not done a second time."
+    assert amount_of(alice) == 1_000
