@@ -90,6 +90,12 @@ PROMETHEUS = Requirement(
     debian=("prometheus",),
     homebrew=("prometheus",),
 )
+CHROMIUM = Requirement(
+    purpose="The back-office in a real browser",
+    programs=("chromium",),
+    debian=("chromium",),
+    homebrew=("--cask", "chromium"),
+)
 NPM = Requirement(
     purpose="Checking dashboards against Grafana's schema",
     programs=("node", "npm"),
