@@ -48,7 +48,7 @@ def transaction_dossier(request: HttpRequest, transaction: Transaction) -> dict[
         "keys": list(IdempotencyKey.objects.filter(transaction=t)[:MAX_KEYS]),
         "asked": records[0] if records else None,
         "metadata": shown_json(t.metadata),
-        "deeds": deeds_of("transaction", request, t),
+        "deeds": [] if reversals["is_whole"] else deeds_of("transaction", request, t),
         "panels": panels_of("transaction", request, t),
     }
 
