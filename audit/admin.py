@@ -1,17 +1,23 @@
 """The audit trail in the back-office: to be read."""
 
-import json
-from typing import Any
+from functools import reduce
+from operator import or_
 
 from django.contrib import admin
 from django.db.models import Q
-from django.http import HttpRequest
 
 from audit import admin_dashboard, admin_dossier  # noqa: F401 - they register their panels
+from audit.admin_filters import ActionFilter, ActorFilter, EntityFilter
 from audit.admin_seals import SealAdmin, VerificationAdmin
 from audit.models import AuditLog
-from ledgerlink.admin import ChoiceFilter, ReadOnlyAdmin, link, shown_json, shown_time
-from transactions.enums import TransactionStatus
+from audit.wording import action_name, entity_name, in_words
+from ledgerlink.admin import ReadOnlyAdmin, link, shown_json, shown_time
+from ledgerlink.admin_export import Column
+from ledgerlink.admin_filters import PeriodFilter
+from ledgerlink.admin_lists import Search
+from ledgerlink.long_lists import Way
+from ledgerlink.rows import dump_json
+from users.queries import some_users_like
 
 __all__ = ["AuditLogAdmin", "SealAdmin", "VerificationAdmin"]
 
@@ -21,58 +27,54 @@ PAGES = {
     "balance": "balances_balance_change",
 }
 FOUND_BY_ID = (*PAGES, "api_key")  # a key's page is not for everyone who reads the trail
-USER_ACTIONS = (
-    "created",
-    "updated",
-    "deleted",
-    "password_changed",
-    "logged_in",
-    "logged_out",
-    "login_failed",
-    "login_locked",
-    "unlocked",
-    "note_added",
+
+
+COLUMNS = (
+    Column("Record id", lambda record: record.pk),
+    Column("Time (UTC)", lambda record: record.created_at),
+    Column("Actor id", lambda record: record.actor_id),
+    Column("Actor", lambda record: record.actor_name),
+    Column("Action", lambda record: record.action),
+    Column("About", lambda record: record.entity_type),
+    Column("Id", lambda record: record.entity_id),
+    Column("Details", lambda record: dump_json(record.details)),
+    Column("Request id", lambda record: record.request_id),
+    Column("Trace id", lambda record: record.trace_id),
+    Column("IP address", lambda record: record.ip),
 )
-TRANSACTION_ACTIONS = (*TransactionStatus.values, "captured", "expired")
-BALANCE_ACTIONS = ("frozen", "unfrozen", "history_rebuilt")
-KEY_ACTIONS = ("created", "rotated", "revoked")
-
-
-class ActionFilter(ChoiceFilter):
-    title = "action"
-    parameter_name = "action"
-    field = "action"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        actions = [f"transaction.{action}" for action in TRANSACTION_ACTIONS]
-        actions += [f"balance.{action}" for action in BALANCE_ACTIONS]
-        actions += [f"user.{action}" for action in USER_ACTIONS]
-        actions += [f"api_key.{action}" for action in KEY_ACTIONS]
-        actions.append("limit.changed")
-        return [(action, action) for action in actions]
 
 
 @admin.register(AuditLog)
 class AuditLogAdmin(ReadOnlyAdmin):
-    list_display = ("time", "actor", "action", "entity", "summary", "address")
-    list_filter = (ActionFilter, "created_at")
+    list_display = ("time", "actor", "action_shown", "entity", "summary", "address")
+    list_filter = (PeriodFilter, ActionFilter, ActorFilter, EntityFilter)
     search_fields = ("actor", "entity", "request_id", "trace_id")
-    search_help_text = "Actor, user or transaction id, request or trace id"
-    ordering = ("-id",)
+    search_help_text = "Username, id of a user or transaction, request or trace id"
+    export_columns = COLUMNS
+    nothing = "Whatever is done from now on is kept here."
     fieldsets = (
         (None, {"fields": ("time", "actor", "actor_id", "action", "entity")}),
         ("What", {"fields": ("details_shown",)}),
         ("Where from", {"fields": ("request_id", "trace_id", "address")}),
     )
 
-    def matching(self, term: str) -> Q:
-        entity = Q(entity_type__in=FOUND_BY_ID, entity_id=term)
-        request = Q(request_id=term) | Q(trace_id=term)
-        return entity | request | Q(actor_name__istartswith=term)
+    def search(self, term: str) -> Search:
+        about = [Q(entity_type=kind, entity_id=term) for kind in FOUND_BY_ID]
+        ways = [Way(condition, "pk") for condition in (*about, Q(request_id=term))]
+        people, note = some_users_like(term)
+        ways += [Way(Q(actor_id=str(person)), "pk") for person in people]
+        found = reduce(or_, (way.condition for way in ways))
+        if any(AuditLog.objects.filter(way.condition).exists() for way in ways):
+            return Search(found, ways, note)
+        return Search(Q(trace_id=term) | Q(actor_id="", actor_name=term))
 
     @admin.display(description="time (UTC)", ordering="id")
     def time(self, record: AuditLog) -> str:
         return shown_time(record.created_at)
+
+    @admin.display(description="action", ordering="action")
+    def action_shown(self, record: AuditLog) -> str:
+        return action_name(record.action)
 
     @admin.display(description="actor", ordering="actor_name")
     def actor(self, record: AuditLog) -> str:
@@ -84,18 +86,14 @@ class AuditLogAdmin(ReadOnlyAdmin):
 
     @admin.display(description="on")
     def entity(self, record: AuditLog) -> str:
-        text = f"{record.entity_type} {record.entity_id}"
+        text = entity_name(record.entity_type, record.entity_id)
         page = PAGES.get(record.entity_type)
         return link(text, page, record.entity_id) if page and record.entity_id else text
 
     @admin.display(description="details")
     def summary(self, record: AuditLog) -> str:
-        return ", ".join(f"{name}: {_text(value)}" for name, value in record.details.items())
+        return in_words(record.details)
 
     @admin.display(description="details")
     def details_shown(self, record: AuditLog) -> str:
         return shown_json(record.details)
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -3,13 +3,14 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from audit.models import Seal, Verification
-from ledgerlink.admin import ChoiceFilter, ReadOnlyAdmin, badge, link, number_of, shown_time
+from ledgerlink.admin import ReadOnlyAdmin, badge, link, number_of, shown_time
+from ledgerlink.admin_filters import ChoiceFilter
 
 WHOLE, BROKEN = "Trail is whole", "Trail is broken"
 COLOURS = {WHOLE: "success", BROKEN: "danger"}
@@ -23,6 +24,8 @@ class SealAdmin(ReadOnlyAdmin):
     search_fields = ("number", "hash")
     search_help_text = "Number, the id of a record that it covers, or the beginning of a hash"
     ordering = ("-number",)
+    nothing = "None was made yet: `manage.py seal_audit` makes the first."
+    time_field = "sealed_at"
     fieldsets = (
         (None, {"fields": ("number", "time", "sealed_by", "count_shown", "records")}),
         ("Hashes (SHA-256)", {"fields": ("hash", "records_hash", "previous_hash")}),
@@ -65,14 +68,8 @@ class OutcomeFilter(ChoiceFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("whole", WHOLE), ("broken", BROKEN)]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        match self.value():
-            case "whole":
-                return queryset.filter(broken=0)
-            case "broken":
-                return queryset.filter(broken__gt=0)
-            case _:
-                return queryset
+    def rows_of(self, value: str) -> Q:
+        return Q(broken=0) if value == "whole" else Q(broken__gt=0)
 
 
 @admin.register(Verification)
@@ -83,7 +80,8 @@ class VerificationAdmin(ReadOnlyAdmin):
     list_filter = (OutcomeFilter,)
     search_fields = ("run_by",)
     search_help_text = "Login or host that ran it"
-    ordering = ("-id",)
+    nothing = "None was run yet: `manage.py verify_audit` proves that the trail is whole."
+    time_field = "started_at"
     fieldsets = (
         (None, {"fields": ("time", "outcome", "took", "run_by")}),
         ("What was verified", {"fields": ("seals_shown", "records_shown", "findings_shown")}),

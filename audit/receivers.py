@@ -11,6 +11,7 @@ from audit.models import AuditLog
 from balances.enums import BalanceStatus
 from balances.money import format_amount
 from ledgerlink.rows import insert_rows
+from ledgerlink.signals import list_exported
 from ledgerlink.timestamps import rfc3339
 from transactions.approval_model import Approval
 from transactions.backfill import Rebuilt
@@ -175,6 +176,14 @@ def record_approval(approval: Approval, actor: Actor, **_kwargs: Any) -> None:
     entity = ("approval", approval.pk)
     at = approval.decided_at or approval.requested_at
     _write([_row(actor, f"approval.{approval.status}", entity, known, at)])
+
+
+@receiver(list_exported, dispatch_uid="audit.record_export")
+def record_export(
+    user: User, name: str, action: str, details: dict[str, Any], **_kwargs: Any
+) -> None:
+    actor = Actor.of(user)
+    _write([_row(actor, f"export.{action}", ("list", name), details, timezone.now())])
 
 
 @receiver(users_created, dispatch_uid="audit.record_users_created")

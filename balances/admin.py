@@ -1,95 +1,35 @@
-"""Balances and ledger entries in the back-office: to be read."""
+"""Balances in the back-office: to be read."""
 
-from collections.abc import Iterable
-from typing import Any
+from functools import reduce
+from operator import or_
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.db.models import Q
 from django.utils import timezone
 
 from balances import admin_dossier  # noqa: F401 - registers its panels
+from balances.admin_amounts import AmountFilter
+from balances.admin_columns import BALANCE_COLUMNS
+from balances.admin_entries import LedgerEntryAdmin
+from balances.admin_filters import CurrencyFilter, OwnerFilter, StatusFilter
+from balances.admin_owner import owner_link
 from balances.admin_statement import StatementAdmin
-from balances.enums import BalanceStatus, House
-from balances.models import Balance, BalanceHistory, Currency
+from balances.enums import BalanceStatus
+from balances.models import Balance, Currency
 from balances.money import money
-from balances.queries import with_status
-from ledgerlink.admin import (
-    ChoiceFilter,
-    ReadOnlyAdmin,
-    badge,
-    link,
-    number_of,
-    shown_time,
-    uuid_of,
-)
+from ledgerlink.admin import ReadOnlyAdmin, badge, link, number_of, shown_time
+from ledgerlink.admin_lists import Search
+from ledgerlink.long_lists import Way
+from users.queries import some_users_like
 
+__all__ = ["BalanceAdmin", "LedgerEntryAdmin"]
+
+MAX_OWNERS = 500  # of the balances that a search finds
 STATUS_COLOURS = {
     str(BalanceStatus.ACTIVE.label): "success",
     str(BalanceStatus.DEBITS_FROZEN.label): "warning",
     str(BalanceStatus.FROZEN.label): "danger",
 }
-
-
-class CurrencyFilter(ChoiceFilter):
-    """The currencies in use."""
-
-    title = "currency"
-    parameter_name = "currency"
-    field = "currency"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        codes = Currency.objects.order_by("code").values_list("code", flat=True)
-        return [(code, code) for code in codes]
-
-
-class EntryCurrencyFilter(CurrencyFilter):
-    field = "balance__currency"
-
-
-class StatusFilter(ChoiceFilter):
-    title = "status"
-    parameter_name = "status"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        return [(status.value, str(status.label)) for status in BalanceStatus]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Balance]) -> QuerySet[Balance]:
-        value = self.value()
-        return queryset if value is None else with_status(queryset, value, timezone.now())
-
-
-class OwnerFilter(admin.SimpleListFilter):
-    title = "owner"
-    parameter_name = "owner"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        houses = [(str(house.value), f"House: {house.label}") for house in House]
-        return [("users", "Users"), *houses]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Balance]) -> QuerySet[Balance]:
-        value = self.value()
-        if value is None:
-            return queryset
-        return (
-            queryset.filter(house__isnull=True)
-            if value == "users"
-            else queryset.filter(house=value)
-        )
-
-
-def owner_link(balance: Balance) -> str:
-    """The owner's name, linked to the user unless it is a house account."""
-    if balance.user_id is None:
-        return balance.owner_name
-    return link(balance.owner_name, "users_user_change", balance.user_id)
-
-
-def balances_matching(term: str) -> Q:
-    """Balances by their id, or by the id, name or e-mail of their owner."""
-    found = Q(user__username__icontains=term) | Q(user__email__icontains=term)
-    number = number_of(term)
-    return found if number is None else found | Q(pk=number) | Q(user_id=number)
 
 
 @admin.register(Balance)
@@ -100,14 +40,15 @@ class BalanceAdmin(StatementAdmin):
         "held_shown",
         "available_shown",
         "status_shown",
-        "version",
         "changed",
     )
-    list_filter = (CurrencyFilter, StatusFilter, OwnerFilter)
+    list_filter = (CurrencyFilter, StatusFilter, OwnerFilter, AmountFilter)
     list_select_related = ("user",)
     search_fields = ("id", "username", "email")
-    search_help_text = "Balance or user id, username, e-mail"
-    ordering = ("id",)
+    search_help_text = "Beginning of a username or e-mail; user or balance id"
+    export_columns = BALANCE_COLUMNS
+    export_related = ("user",)
+    nothing = "The first deposit opens the first balance."
     fieldsets = (
         (None, {"fields": ("owner_shown", "currency", "entries_shown")}),
         ("Status", {"fields": ("status_shown", "frozen_until_shown", "freeze_reason")}),
@@ -126,8 +67,13 @@ class BalanceAdmin(StatementAdmin):
         ("History", {"fields": ("version", "entry_count", "opened", "changed")}),
     )
 
-    def matching(self, term: str) -> Q:
-        return balances_matching(term)
+    def search(self, term: str) -> Search:
+        people, note = some_users_like(term, MAX_OWNERS)
+        ways = [Way(Q(user__in=people))]
+        number = number_of(term)
+        if number is not None:
+            ways += [Way(Q(pk=number)), Way(Q(user=number))]
+        return Search(reduce(or_, (way.condition for way in ways)), ways, note)
 
     @admin.display(ordering="user__username")
     def owner(self, balance: Balance) -> str:
@@ -178,65 +124,6 @@ class BalanceAdmin(StatementAdmin):
         count = balance.entry_count
         text = f"{count} ledger {'entry' if count == 1 else 'entries'}"
         return link(text, "balances_balancehistory_changelist", balance=balance.pk)
-
-
-@admin.register(BalanceHistory)
-class LedgerEntryAdmin(ReadOnlyAdmin):
-    list_display = (
-        "time",
-        "owner",
-        "delta_shown",
-        "before_shown",
-        "after_shown",
-        "version",
-        "made_by",
-    )
-    list_filter = (EntryCurrencyFilter, "created_at")
-    list_select_related = ("balance__user",)
-    search_fields = ("id", "username", "email", "transaction")
-    search_help_text = "Transaction id, balance or user id, username, e-mail"
-    ordering = ("-id",)
-    fieldsets = (
-        (None, {"fields": ("time", "owner_shown", "balance", "transaction", "version")}),
-        ("Amounts", {"fields": ("before_shown", "delta_shown", "after_shown")}),
-    )
-
-    def matching(self, term: str) -> Q:
-        uuid = uuid_of(term)
-        if uuid is not None:
-            return Q(transaction=uuid)
-        return Q(balance__in=Balance.objects.filter(balances_matching(term)))
-
-    @admin.display(description="time (UTC)", ordering="id")
-    def time(self, entry: BalanceHistory) -> str:
-        return shown_time(entry.created_at)
-
-    @admin.display(description="owner")
-    def owner(self, entry: BalanceHistory) -> str:
-        return entry.balance.owner_name
-
-    @admin.display(description="owner")
-    def owner_shown(self, entry: BalanceHistory) -> str:
-        return owner_link(entry.balance)
-
-    @admin.display(description="change")
-    def delta_shown(self, entry: BalanceHistory) -> str:
-        sign = "+" if entry.delta > 0 else ""
-        return sign + money(entry.delta, entry.balance.currency)
-
-    @admin.display(description="before")
-    def before_shown(self, entry: BalanceHistory) -> str:
-        return money(entry.amount_before, entry.balance.currency)
-
-    @admin.display(description="after")
-    def after_shown(self, entry: BalanceHistory) -> str:
-        return money(entry.amount_after, entry.balance.currency)
-
-    @admin.display(description="transaction")
-    def made_by(self, entry: BalanceHistory) -> str:
-        return link(
-            str(entry.transaction_id), "transactions_transaction_change", entry.transaction_id
-        )
 
 
 @admin.register(Currency)

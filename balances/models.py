@@ -47,6 +47,9 @@ class Balance(models.Model):
         indexes: ClassVar[list[models.Index]] = [
             # What `expire_pending` looks for.
             models.Index(fields=["frozen_until"], name="balance_by_freeze_end"),
+            # For the lists of staff; neither changes when money moves.
+            models.Index(fields=["currency"], name="balance_by_currency"),
+            models.Index(fields=["status"], name="balance_by_status"),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(

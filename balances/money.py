@@ -1,6 +1,7 @@
 """Amounts: integers of minor units inside, plain decimal strings outside. Never a float."""
 
 import re
+from decimal import Decimal
 
 from balances.currencies import currencies
 from ledgerlink.errors import InvalidInput
@@ -81,6 +82,11 @@ def format_amount(minor: int, currency: str) -> str:
         return sign + digits
     digits = digits.rjust(exponent + 1, "0")
     return f"{sign}{digits[:-exponent]}.{digits[-exponent:]}"
+
+
+def exact(minor: int, currency: str) -> Decimal:
+    """`-10050` USD as -100.50, with all decimals of the currency."""
+    return Decimal(format_amount(minor, currency))
 
 
 def grouped(minor: int, currency: str) -> str:

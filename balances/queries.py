@@ -17,10 +17,15 @@ def balances_of(user_id: int) -> QuerySet[Balance]:
 
 def with_status(balances: QuerySet[Balance], status: str, at: datetime) -> QuerySet[Balance]:
     """Those whose status is this one at a moment: a freeze that has ended is not always cleared."""
-    over = Q(frozen_until__lte=at)
+    return balances.filter(status_is(status, at))
+
+
+def status_is(status: str, at: datetime) -> Q:
+    """As `with_status`."""
+    over = Q(frozen_until__isnull=False, frozen_until__lte=at)
     if status == BalanceStatus.ACTIVE:
-        return balances.filter(Q(status=status) | over)
-    return balances.filter(status=status).exclude(over)
+        return Q(status=status) | over
+    return Q(status=status) & ~over
 
 
 def shown_balances(user_id: int) -> dict[str, str]:

@@ -1,12 +1,11 @@
 """Statements as CSV (RFC 4180, UTF-8), line by line: of any length, in little memory."""
 
-import csv
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from balances.money import format_amount
 from balances.statements import Statement, Totals
+from ledgerlink.spreadsheets import csv_writer, text_cell
 from ledgerlink.timestamps import rfc3339
 
 COLUMNS = (
@@ -22,16 +21,6 @@ COLUMNS = (
     "version",
     "transaction_id",
 )
-# A spreadsheet takes what begins so for a formula, and would run it.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-
-
-class _Echo:
-    """A file for csv.writer that hands back what is written."""
-
-    @staticmethod
-    def write(text: str) -> str:
-        return text
 
 
 def csv_rows(statement: Statement) -> Iterator[str]:
@@ -39,7 +28,7 @@ def csv_rows(statement: Statement) -> Iterator[str]:
 
     A file without a closing line was cut off on its way.
     """
-    write: Any = csv.writer(_Echo()).writerow
+    write = csv_writer()
     currency, period = statement.currency, statement.period
     yield write(COLUMNS)
     opening = format_amount(statement.opening, currency)
@@ -70,8 +59,3 @@ def csv_rows(statement: Statement) -> Iterator[str]:
 
 def _edge(at: datetime, kind: str, said: str, currency: str, amount: str) -> tuple[str, ...]:
     return rfc3339(at), "", kind, "", "", said, currency, "", amount, "", ""
-
-
-def text_cell(text: str) -> str:
-    """`text` with an apostrophe before it where a spreadsheet would take it for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -5,28 +5,34 @@ page. Neither have the API's tokens and the staff's authenticators: they are sec
 """
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import cache, wraps
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.models import Group
-from django.core.paginator import Paginator
-from django.db.models import Model, Q, QuerySet
+from django.db.models import AutoField, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
+from ledgerlink.admin_export import ExportAdmin
+from ledgerlink.admin_lists import LongList, Search
+from ledgerlink.key_times import keys_by_time
+from ledgerlink.pagination import EVERYWHERE, KeyRange
+
 if TYPE_CHECKING:  # unfold ships no types; its classes extend Django's
-    from django.contrib.admin import ModelAdmin
+    pass
 else:
-    from unfold.admin import ModelAdmin
+    pass
 
 Shown = TypeVar("Shown", bound=Callable[..., str])
 
@@ -35,52 +41,42 @@ for hidden in (Group, OutstandingToken, BlacklistedToken, TOTPDevice):
     admin.site.unregister(hidden)
 
 
-class CappedPaginator(Paginator):  # type: ignore[type-arg] # generic in the stubs only
-    """Counts no further than `CAP`: counting a large table would cost more than the page itself."""
-
-    CAP = 10_000
-    template_name = "admin/pagination_capped.html"
-
-    @cached_property
-    def count(self) -> int:
-        return min(self._counted, self.CAP)
-
-    @property
-    def is_capped(self) -> bool:
-        return self._counted > self.CAP
-
-    @cached_property
-    def _counted(self) -> int:
-        rows = self.object_list
-        assert isinstance(rows, QuerySet)
-        return rows.order_by().values("pk")[: self.CAP + 1].count()
-
-
-class _ChangeList(ChangeList):
-    def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
-        self.full_result_count = self.result_count  # the heading then shows no second figure
-
-
-class SearchedAdmin(ModelAdmin):  # type: ignore[type-arg] # generic in the stubs only
-    """A list with one search box. `matching` says what a term finds; the names in
-    `search_fields` only make the box appear."""
+class SearchedAdmin(ExportAdmin):
+    """A list of any length with one search box; the names in `search_fields` only make the box
+    appear. `nothing` is said while there is nothing to list."""
 
     list_per_page = 50
     show_full_result_count = False
-    paginator = CappedPaginator
+    show_facets = admin.ShowFacets.NEVER
+    change_list_template = "admin/list/page.html"
+    ordering = ("-id",)
+    nothing: ClassVar[str] = "They appear here as soon as there are some."
+    time_field: ClassVar[str] = "created_at"  # grows with the primary key
+    list_unread: ClassVar[Sequence[str]] = ()  # fields that the list does not need
 
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[ChangeList]:
-        return _ChangeList
+        return LongList
+
+    def search(self, term: str) -> Search:
+        """What a term finds, and how."""
+        return Search(self.matching(term))
 
     def matching(self, term: str) -> Q:
+        """What a term finds, in a table so small that no index is needed."""
         raise NotImplementedError
+
+    def keys_between(self, start: datetime | None, end: datetime | None) -> KeyRange:
+        """Where the rows of a period are."""
+        if (start is None and end is None) or not isinstance(self.opts.pk, AutoField):
+            return EVERYWHERE
+        rows: QuerySet[Any] = QuerySet(self.model)
+        return keys_by_time(rows, self.time_field, start, end)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         term = search_term.strip()
-        return (queryset.filter(self.matching(term)) if term else queryset), False
+        return (queryset.filter(self.search(term).condition) if term else queryset), False
 
 
 class ReadOnlyAdmin(SearchedAdmin):
@@ -116,16 +112,6 @@ class ReadOnlyAdmin(SearchedAdmin):
         return super().change_view(request, object_id, form_url, context)
 
 
-class ChoiceFilter(admin.SimpleListFilter):
-    """A filter whose choices are known without reading the listed table."""
-
-    field: str
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        value = self.value()
-        return queryset if value is None else queryset.filter(**{self.field: value})
-
-
 def _flat(fields: Any) -> list[str]:
     return [
         name for line in fields for name in (line if isinstance(line, (list, tuple)) else (line,))
@@ -138,11 +124,23 @@ def badge(description: str, colours: dict[str, str]) -> Callable[[Shown], Shown]
     `description`."""
 
     def mark(method: Shown) -> Shown:
-        shown = admin.display(method, description=description, ordering=description)
-        shown.label = colours  # type: ignore[attr-defined] # what unfold looks for
-        return shown
+        @wraps(method)
+        def shown(*args: Any) -> SafeString:
+            text = method(*args)
+            return format_html('<span class="{}">{}</span>', _label(colours.get(text, "")), text)
+
+        return cast("Shown", admin.display(shown, description=description, ordering=description))
 
     return mark
+
+
+@cache
+def _label(colour: str) -> str:
+    """Unfold's classes of a label: to render its template in each row takes too long."""
+    label = render_to_string("unfold/helpers/label.html", {"type": colour, "text": ""})
+    found = re.search(r'class="([^"]*)"', label)
+    assert found is not None
+    return " ".join(found[1].split())
 
 
 def link(text: str, page: str, *args: object, **query: object) -> SafeString:

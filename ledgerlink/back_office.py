@@ -43,6 +43,7 @@ BACK_OFFICE: dict[str, object] = {
         lambda _request: static("ledgerlink/admin.css"),
         lambda _request: static("ledgerlink/dossier.css"),
         lambda _request: static("ledgerlink/dashboard.css"),
+        lambda _request: static("ledgerlink/lists.css"),
     ],
     "SIDEBAR": {
         "navigation": [

@@ -60,6 +60,13 @@ class Cursor:
             raise InvalidCursor(CURSOR_HINT)
         return cls(key=plain[1:], backwards=plain[0] == "-")
 
+    def key_of(self, model: type[Model]) -> Any:
+        """The key as a value of the model's primary key. Raises InvalidCursor."""
+        try:
+            return model._meta.pk.to_python(self.key)
+        except DjangoValidationError as error:
+            raise InvalidCursor(CURSOR_HINT) from error
+
 
 @dataclass(frozen=True, slots=True)
 class KeyRange:
@@ -141,7 +148,7 @@ def _read(
         # The cursor is inside of `keys`. Of two bounds on one side SQLite might look up the wider.
         bounds = {"pk__gt": keys.after, "pk__lt": keys.before}
         if cursor is not None:
-            bounds["pk__gt" if backwards else "pk__lt"] = _key(stream, cursor)
+            bounds["pk__gt" if backwards else "pk__lt"] = cursor.key_of(stream.model)
         given = {lookup: key for lookup, key in bounds.items() if key is not None}
         parts.append(stream.filter(**given).order_by(order)[:limit])
     merged = heapq.merge(*parts, key=attrgetter("pk"), reverse=not backwards)
@@ -151,13 +158,6 @@ def _read(
         if len(unique) == limit:
             break
     return list(unique.values())
-
-
-def _key(stream: QuerySet[Row], cursor: Cursor) -> Any:
-    try:
-        return stream.model._meta.pk.to_python(cursor.key)
-    except DjangoValidationError as error:
-        raise InvalidCursor(CURSOR_HINT) from error
 
 
 def _link(request: Request, cursor: Cursor) -> str:

@@ -72,7 +72,13 @@ BOOKS: Pages = {
     ("POST", "add/"):             (OUT,  OUT,  NO,   NO,   NO,   NO),
     ("POST", "<>/delete/"):       (OUT,  OUT,  NO,   NO,   NO,   NO),
 }  # fmt: skip
-USERS: Pages = BOOKS | {
+LISTED: Pages = BOOKS | {
+    ("GET", "export.csv"):        (OUT,  OUT,  OK,   OK,   OK,   OK),
+    ("GET", "export.xlsx"):       (OUT,  OUT,  OK,   OK,   OK,   OK),
+    ("POST", "export.csv"):       (OUT,  OUT,  BAD,  BAD,  BAD,  BAD),
+    ("POST", "export.xlsx"):      (OUT,  OUT,  BAD,  BAD,  BAD,  BAD),
+}  # fmt: skip
+USERS: Pages = LISTED | {
     ("GET", "add/"):              (OUT,  OUT,  NO,   NO,   OK,   OK),
     ("POST", "add/"):             (OUT,  OUT,  NO,   NO,   OK,   OK),
     ("GET", "<>/account/"):       (OUT,  OUT,  OK,   OK,   OK,   OK),
@@ -92,6 +98,8 @@ KEYS: Pages = {
     ("GET", "<>/history/"):       (OUT,  OUT,  NO,   NO,   OK,   OK),
     ("GET", "<>/"):               (OUT,  OUT,  ON,   ON,   ON,   ON),
     ("GET", "add/"):              (OUT,  OUT,  NO,   NO,   OK,   OK),
+    ("GET", "export.csv"):        (OUT,  OUT,  NO,   NO,   OK,   OK),
+    ("GET", "export.xlsx"):       (OUT,  OUT,  NO,   NO,   OK,   OK),
     ("GET", "<>/rotate/"):        (OUT,  OUT,  NO,   NO,   OK,   OK),
     ("GET", "<>/revoke/"):        (OUT,  OUT,  NO,   NO,   OK,   OK),
     ("GET", "<>/delete/"):        (OUT,  OUT,  NO,   NO,   NO,   NO),
@@ -100,15 +108,17 @@ KEYS: Pages = {
     ("POST", "<>/history/"):      (OUT,  OUT,  NO,   NO,   OK,   OK),
     ("POST", "<>/"):              (OUT,  OUT,  ON,   ON,   ON,   ON),
     ("POST", "add/"):             (OUT,  OUT,  NO,   NO,   OK,   OK),
+    ("POST", "export.csv"):       (OUT,  OUT,  BAD,  BAD,  BAD,  BAD),
+    ("POST", "export.xlsx"):      (OUT,  OUT,  BAD,  BAD,  BAD,  BAD),
     ("POST", "<>/rotate/"):       (OUT,  OUT,  NO,   NO,   OK,   OK),
     ("POST", "<>/revoke/"):       (OUT,  OUT,  NO,   NO,   OK,   OK),
     ("POST", "<>/delete/"):       (OUT,  OUT,  NO,   NO,   NO,   NO),
 }  # fmt: skip
-BALANCES: Pages = BOOKS | {
+BALANCES: Pages = LISTED | {
     ("GET", "statement/"):        (OUT,  OUT,  NONE, NONE, NONE, NONE),  # of whom?
     ("POST", "statement/"):       (OUT,  OUT,  NONE, NONE, NONE, NONE),
 }  # fmt: skip
-TRANSACTIONS: Pages = BOOKS | {
+TRANSACTIONS: Pages = LISTED | {
     ("GET", "deposit/"):          (OUT,  OUT,  NO,   OK,   OK,   OK),
     ("GET", "withdraw/"):         (OUT,  OUT,  NO,   OK,   OK,   OK),
     ("GET", "adjust/"):           (OUT,  OUT,  NO,   OK,   OK,   OK),
@@ -139,14 +149,14 @@ MODELS: dict[type[Model], Pages] = {
     ApiKey: KEYS,
     UserNote: BOOKS,
     Balance: BALANCES,
-    BalanceHistory: BOOKS,
+    BalanceHistory: LISTED,
     Currency: BOOKS,
     Transaction: TRANSACTIONS,
-    IdempotencyKey: BOOKS,
-    TransactionLimit: BOOKS,
+    IdempotencyKey: LISTED,
+    TransactionLimit: LISTED,
     Approval: APPROVALS,
     Reconciliation: BOOKS,
-    AuditLog: BOOKS,
+    AuditLog: LISTED,
     Seal: BOOKS,
     Verification: BOOKS,
 }

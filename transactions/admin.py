@@ -1,5 +1,6 @@
 """Transactions in the back-office: to be read."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -7,15 +8,31 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
 
-from balances.admin import CurrencyFilter
+from balances.admin_amounts import IndexedAmountFilter
+from balances.admin_filters import CurrencyFilter
 from balances.models import Balance
 from balances.money import money
-from ledgerlink.admin import ReadOnlyAdmin, badge, link, shown_time, uuid_of
-from ledgerlink.dossier import DeedsAdmin, DossierAdmin
+from ledgerlink.admin import ReadOnlyAdmin, badge, shown_time, uuid_of
+from ledgerlink.admin_filters import PeriodFilter
+from ledgerlink.admin_lists import Search
+from ledgerlink.dossier import DossierAdmin
+from ledgerlink.long_lists import Way
+from ledgerlink.pagination import KeyRange
+from ledgerlink.prefixes import begins_with
 from transactions import admin_customer  # noqa: F401 - registers its panels
 from transactions.admin_approvals import ApprovalAdmin
 from transactions.admin_colours import STATUS_COLOURS
+from transactions.admin_columns import TRANSACTION_COLUMNS
 from transactions.admin_dossier import RELATED, transaction_dossier
+from transactions.admin_filters import (
+    ReasonFilter,
+    StatusFilter,
+    TransactionPartyFilter,
+    TypeFilter,
+    ways_between,
+)
+from transactions.admin_keys import IdempotencyKeyAdmin
+from transactions.admin_limits import TransactionLimitAdmin
 from transactions.admin_reconciliations import ReconciliationAdmin
 from transactions.admin_views import action_urls
 from transactions.dashboard import (  # noqa: F401 - they register their panels
@@ -24,7 +41,9 @@ from transactions.dashboard import (  # noqa: F401 - they register their panels
     holdings,
     waiting,
 )
-from transactions.models import IdempotencyKey, Transaction, TransactionLimit
+from transactions.models import Transaction
+from transactions.queries import keys_between
+from users.queries import some_users_like
 
 __all__ = [
     "ApprovalAdmin",
@@ -46,20 +65,37 @@ class TransactionAdmin(DossierAdmin, ReadOnlyAdmin):
         "paid_to",
         "reference",
     )
-    list_filter = ("type", "status", CurrencyFilter, "created_at")
+    list_filter = (
+        PeriodFilter,
+        TypeFilter,
+        StatusFilter,
+        CurrencyFilter,
+        IndexedAmountFilter,
+        TransactionPartyFilter,
+        ReasonFilter,
+    )
     list_select_related = ("source__user", "destination__user")
-    search_fields = ("id", "reference", "username")
-    search_help_text = "Transaction id, reference, username"
-    ordering = ("-id",)
+    search_fields = ("id", "reference", "username", "email")
+    search_help_text = "Transaction id, reference, username, e-mail"
+    export_columns = TRANSACTION_COLUMNS
+    export_related = ("source__user", "destination__user", "requested_by", "approved_by")
+    nothing = "Deposits, transfers and withdrawals appear here as soon as they are asked for."
     dossier_template = "admin/dossier/transaction.html"
     dossier_related = RELATED
 
-    def matching(self, term: str) -> Q:
+    def search(self, term: str) -> Search:
         uuid = uuid_of(term)
         if uuid is not None:
-            return Q(pk=uuid)
-        balances = Balance.objects.filter(user__username__icontains=term)
-        return Q(reference__icontains=term) | Q(source__in=balances) | Q(destination__in=balances)
+            return Search(Q(pk=uuid), [Way(Q(pk=uuid))])
+        reference = begins_with("reference", term, term.lower(), term.upper())
+        people, note = some_users_like(term)
+        owned = Balance.objects.filter(user__in=people)
+        balances = list(owned.values_list("pk", flat=True))
+        found = reference | Q(source__in=balances) | Q(destination__in=balances)
+        return Search(found, [Way(reference), *ways_between(balances)], note)
+
+    def keys_between(self, start: datetime | None, end: datetime | None) -> KeyRange:
+        return keys_between({"from": start, "to": end})
 
     @admin.display(description="time (UTC)", ordering="id")
     def time(self, transaction: Transaction) -> str:
@@ -99,71 +135,3 @@ class TransactionAdmin(DossierAdmin, ReadOnlyAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         return self.dossier_view(request, object_id)
-
-
-@admin.register(IdempotencyKey)
-class IdempotencyKeyAdmin(ReadOnlyAdmin):
-    """Whoever may see the transactions may see the keys that made them."""
-
-    list_display = ("time", "scope", "key", "made", "answer_status")
-    list_filter = ("created_at",)
-    search_fields = ("key", "transaction")
-    search_help_text = "Transaction id, or the beginning of a key"
-    ordering = ("-id",)
-    fieldsets = (
-        (None, {"fields": ("time", "scope", "key", "fingerprint", "made")}),
-        ("What was answered", {"fields": ("answer_status", "answer")}),
-    )
-
-    def has_view_permission(self, request: HttpRequest, obj: IdempotencyKey | None = None) -> bool:
-        return request.user.has_perm("transactions.view_transaction")
-
-    def matching(self, term: str) -> Q:
-        uuid = uuid_of(term)
-        found = Q(key__startswith=term)
-        return found if uuid is None else found | Q(transaction=uuid)
-
-    @admin.display(description="time (UTC)", ordering="id")
-    def time(self, key: IdempotencyKey) -> str:
-        return shown_time(key.created_at)
-
-    @admin.display(description="transaction")
-    def made(self, key: IdempotencyKey) -> str:
-        if key.transaction_id is None:
-            return "A batch, or an approval"
-        page = "transactions_transaction_change"
-        return link(str(key.transaction_id), page, key.transaction_id)
-
-
-@admin.register(TransactionLimit)
-class TransactionLimitAdmin(DeedsAdmin, ReadOnlyAdmin):
-    """Set with `manage.py set_limit`, or asked for here and approved by somebody else."""
-
-    deeds_entity = "limit"
-
-    list_display = ("whose", "currency", "per_transaction_shown", "per_day_shown", "updated_at")
-    list_filter = ("role", "currency")
-    list_select_related = ("user",)
-    search_fields = ("username",)
-    search_help_text = "Username"
-    ordering = ("-id",)
-    fields = ("whose", "currency", "per_transaction_shown", "per_day_shown", "updated_at")
-
-    def matching(self, term: str) -> Q:
-        return Q(user__username__icontains=term)
-
-    @admin.display(description="of")
-    def whose(self, limit: TransactionLimit) -> str:
-        return str(limit.user) if limit.user is not None else f"every {limit.role}"
-
-    @admin.display(description="one transaction")
-    def per_transaction_shown(self, limit: TransactionLimit) -> str:
-        return _limit(limit.per_transaction, limit.currency)
-
-    @admin.display(description="one day (UTC)")
-    def per_day_shown(self, limit: TransactionLimit) -> str:
-        return _limit(limit.per_day, limit.currency)
-
-
-def _limit(minor: int | None, currency: str) -> str:
-    return "No limit" if minor is None else money(minor, currency)

@@ -1,18 +1,18 @@
 """The queue of requests for a second person's approval: what is asked, what would come of it now,
 and the decision."""
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
-from ledgerlink.admin import ChoiceFilter, ReadOnlyAdmin, badge, shown_time, uuid_of
+from ledgerlink.admin import ReadOnlyAdmin, badge, shown_time, uuid_of
+from ledgerlink.admin_filters import ChoiceFilter, PeriodFilter
 from ledgerlink.dossier import DossierAdmin
 from ledgerlink.errors import LedgerError
 from transactions import approvals
@@ -20,7 +20,7 @@ from transactions.admin_approval_page import PEOPLE, approval_dossier, foresee, 
 from transactions.admin_colours import APPROVAL_COLOURS
 from transactions.admin_preview import changes_since, seen_of, unsealed
 from transactions.approval_model import COMMENT_MAX_LENGTH, Approval
-from transactions.enums import ApprovalStatus
+from transactions.enums import ApprovalKind, ApprovalStatus
 from transactions.errors import ApprovalDecided, VersionConflict
 from users.actors import Actor
 from users.models import User
@@ -50,38 +50,39 @@ class StatusFilter(ChoiceFilter):
 
     title = "status"
     parameter_name = "status"
+    default = ApprovalStatus.REQUESTED.value
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [*((s.value, str(s.label)) for s in ApprovalStatus), (ALL, "All")]
 
-    def value(self) -> str:
-        return super().value() or ApprovalStatus.REQUESTED.value
+    def rows_of(self, value: str) -> Q:
+        if value == ALL:
+            return Q()
+        return Q(pk__in=Approval.objects.with_status(value, timezone.now()))
 
-    def choices(self, changelist: Any) -> Iterator[Any]:
-        return (
-            {
-                "selected": self.value() == value,
-                "query_string": changelist.get_query_string({self.parameter_name: value}),
-                "display": title,
-            }
-            for value, title in self.lookup_choices
-        )
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() == ALL:
-            return queryset
-        return queryset.filter(pk__in=Approval.objects.with_status(self.value(), timezone.now()))
+class KindFilter(ChoiceFilter):
+    title = "kind"
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(kind.value, str(kind.label)) for kind in ApprovalKind]
+
+
+class AskedFilter(PeriodFilter):
+    field = "requested_at"
 
 
 @admin.register(Approval)
 class ApprovalAdmin(DossierAdmin, ReadOnlyAdmin):
     list_display = ("time", "summary", "status_shown", "requested_by", "decided_by", "expires")
     list_display_links = ("summary",)
-    list_filter = (StatusFilter, "kind", "requested_at")
+    list_filter = (StatusFilter, KindFilter, AskedFilter)
     list_select_related = ("requested_by", "decided_by")
     search_fields = ("id", "username")
     search_help_text = "Request or transaction id, username"
-    ordering = ("-id",)
+    nothing = "What needs a second person's approval waits here."
+    time_field = "requested_at"
     dossier_template = "admin/dossier/approval.html"
     dossier_related = PEOPLE
 

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from ledgerlink.admin import ChoiceFilter, ReadOnlyAdmin, badge, shown_time
+from ledgerlink.admin import ReadOnlyAdmin, badge, shown_time
+from ledgerlink.admin_filters import ChoiceFilter
 from transactions.models import Reconciliation
 
 HOLDS, BROKEN = "Books hold", "Books are broken"
@@ -23,14 +24,8 @@ class OutcomeFilter(ChoiceFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("holds", HOLDS), ("broken", BROKEN)]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        match self.value():
-            case "holds":
-                return queryset.filter(breaches=0)
-            case "broken":
-                return queryset.filter(breaches__gt=0)
-            case _:
-                return queryset
+    def rows_of(self, value: str) -> Q:
+        return Q(breaches=0) if value == "holds" else Q(breaches__gt=0)
 
 
 @admin.register(Reconciliation)
@@ -41,7 +36,8 @@ class ReconciliationAdmin(ReadOnlyAdmin):
     list_filter = (OutcomeFilter,)
     search_fields = ("run_by",)
     search_help_text = "Login or host that ran it"
-    ordering = ("-id",)
+    nothing = "None was run yet: `manage.py reconcile` proves that the books hold."
+    time_field = "started_at"
     fieldsets = (
         (None, {"fields": ("time", "outcome", "took", "run_by")}),
         ("What was proved", {"fields": ("proofs_shown",)}),

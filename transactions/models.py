@@ -66,6 +66,10 @@ class Transaction(models.Model):
             models.Index(fields=["completed_at"], name="transaction_by_completion"),
             # What `expire_pending` looks for.
             models.Index(fields=["status", "expires_at"], name="transaction_by_expiry"),
+            # What staff look for among millions: adjustments, an amount, a reference.
+            models.Index(fields=["type", "id"], name="transaction_by_type"),
+            models.Index(fields=["currency", "amount"], name="transaction_by_amount"),
+            models.Index(fields=["reference", "id"], name="transaction_by_reference"),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="transaction_amount_positive"),

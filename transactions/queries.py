@@ -22,6 +22,7 @@ from django.db.models import (
 from balances.models import Balance
 from balances.queries import balances_of
 from ledgerlink.pagination import KeyRange
+from ledgerlink.walks import only
 from transactions.enums import TransactionStatus
 from transactions.models import Transaction
 
@@ -46,14 +47,17 @@ def transaction_streams(
 
     `filters` is a validated `TransactionQuery`; amounts in it are minor units.
     """
-    base = _filtered(Transaction.objects.all(), filters)
+    wanted = _wanted(filters)
     counterparty = filters.get("counterparty")
     direction = filters.get("direction")
     if user_id is None:
-        if counterparty is not None:
-            parties = Q(source__user_id=counterparty) | Q(destination__user_id=counterparty)
-            base = base.filter(parties)
-        return [base]
+        if counterparty is None:
+            return [_only(Transaction.objects.all(), wanted, filters)]
+        return [
+            _only(Transaction.objects.filter(**{side: balance}), wanted, filters)
+            for balance in balances_of(counterparty)
+            for side in ("source", "destination")
+        ]
     streams = []
     # A stranger's refused transfer may have opened a balance in which nothing ever happened.
     sent_any = Exists(Transaction.objects.filter(source=OuterRef("pk")))
@@ -64,16 +68,26 @@ def transaction_streams(
         if filters.get("currency") not in {None, balance.currency}:
             continue
         if direction != "in":
-            sent = base.filter(source=balance)
-            streams.append(_between(sent, destination__user_id=counterparty))
+            sent = Transaction.objects.filter(source=balance)
+            to = _given(destination__user_id=counterparty)
+            streams.append(_only(sent, wanted & to, filters))
         if direction != "out":
-            received = base.filter(destination=balance).filter(_SHOWN_TO_RECEIVER)
-            streams.append(_between(received, source__user_id=counterparty))
+            received = Transaction.objects.filter(destination=balance)
+            came = _given(source__user_id=counterparty) & _SHOWN_TO_RECEIVER
+            streams.append(_only(received, wanted & came, filters))
     return streams
 
 
-def _between(rows: QuerySet[Transaction], **counterparty: int | None) -> QuerySet[Transaction]:
-    return rows.filter(**counterparty) if None not in counterparty.values() else rows
+def _only(
+    rows: QuerySet[Transaction], wanted: Q, filters: Mapping[str, Any]
+) -> QuerySet[Transaction]:
+    """Found in the order of their keys, or among the few of one reference or original."""
+    few = {"reference": filters.get("reference"), "reverses": filters.get("reverses")}
+    return only(rows.filter(_given(**few)), wanted)
+
+
+def _given(**lookups: Any) -> Q:
+    return Q(**{lookup: value for lookup, value in lookups.items() if value is not None})
 
 
 def keys_between(filters: Mapping[str, Any]) -> KeyRange:
@@ -91,20 +105,17 @@ def key_at(moment: datetime, margin: timedelta) -> UUID:
     return UUID(int=min(max(milliseconds, 0), 2**48 - 1) << 80)
 
 
-def _filtered(rows: QuerySet[Transaction], filters: Mapping[str, Any]) -> QuerySet[Transaction]:
+def _wanted(filters: Mapping[str, Any]) -> Q:
     lookups = {
         "type": "type",
         "status": "status",
         "currency": "currency",
-        "reference": "reference",
-        "reverses": "reverses_id",
         "from": "created_at__gte",
         "to": "created_at__lt",
         "min_amount": "amount__gte",
         "max_amount": "amount__lte",
     }
-    given = {lookup: filters.get(name) for name, lookup in lookups.items()}
-    return rows.filter(**{lookup: value for lookup, value in given.items() if value is not None})
+    return _given(**{lookup: filters.get(name) for name, lookup in lookups.items()})
 
 
 def visible_transactions(user_id: int) -> QuerySet[Transaction]:

@@ -1,5 +1,7 @@
 """Users in the back-office. Writes go through `users.accounts`, which keeps the audit trail."""
 
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
@@ -10,15 +12,21 @@ from django.db.models import Model, Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from ledgerlink.admin import badge, link, number_of, shown_time
+from ledgerlink.admin_filters import PeriodFilter
+from ledgerlink.admin_lists import Search
 from ledgerlink.errors import LedgerError
+from ledgerlink.long_lists import Way
 from users import accounts
 from users.actors import Actor
 from users.admin_api_keys import ApiKeyAdmin
+from users.admin_columns import USER_COLUMNS
 from users.admin_dossier import CustomerAdmin, UserNoteAdmin
+from users.admin_filters import AccountFilter, RoleFilter
 from users.admin_forms import PasswordForm, UserAddForm, UserChangeForm
 from users.admin_sessions import password_change_recorded
 from users.admin_user_sign_in import SignInAdmin
 from users.models import User
+from users.queries import users_like
 from users.roles import Role
 
 if TYPE_CHECKING:
@@ -40,10 +48,10 @@ class UserAdmin(CustomerAdmin, SignInAdmin, Base):
     """Added and changed by role admin, read by the other staff, deleted by nobody here."""
 
     list_display = ("username", "email", "role_shown", "active", "created")
-    list_filter = ("role", "is_active")
+    list_filter = (RoleFilter, AccountFilter, PeriodFilter)
     search_fields = ("id", "username", "email")
-    search_help_text = "Id, username, e-mail"
-    ordering = ("id",)
+    search_help_text = "Beginning of a username or e-mail, or an id"
+    export_columns = USER_COLUMNS
     actions = None
     filter_horizontal = ()
     readonly_fields = (
@@ -68,10 +76,9 @@ class UserAdmin(CustomerAdmin, SignInAdmin, Base):
     add_form = UserAddForm
     change_password_form = PasswordForm
 
-    def matching(self, term: str) -> Q:
-        found = Q(username__icontains=term) | Q(email__icontains=term)
-        number = number_of(term)
-        return found if number is None else found | Q(pk=number)
+    def search(self, term: str) -> Search:
+        ways = [Way(found) for found in (*users_like(term), Q(pk=number_of(term) or 0))]
+        return Search(reduce(or_, (way.condition for way in ways)), ways)
 
     @badge("role", ROLE_COLOURS)
     def role_shown(self, user: User) -> str:

@@ -18,6 +18,8 @@ from ledgerlink.admin import ReadOnlyAdmin, badge, link, shown_time
 from ledgerlink.errors import LedgerError
 from users import api_keys
 from users.actors import Actor
+from users.admin_columns import API_KEY_COLUMNS
+from users.admin_filters import KeyStateFilter
 from users.admin_forms import ApiKeyAddForm, ConfirmationForm, RotationForm
 from users.api_keys import NewApiKey
 from users.models import ApiKey, User
@@ -39,9 +41,11 @@ Done = NewApiKey | ApiKey
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnlyAdmin):
     list_display = ("prefix", "name", "owner", "scopes_shown", "state", "last_used", "expires")
+    list_filter = (KeyStateFilter,)
     search_fields = ("prefix", "name", "user")
     search_help_text = "Prefix, name, username"
-    ordering = ("-id",)
+    export_columns = API_KEY_COLUMNS
+    nothing = "A backend that uses the API needs a key."
     list_select_related = ("user",)
     fieldsets = (
         (None, {"fields": ("prefix", "name", "owner", "scopes_shown", "state", "possible")}),

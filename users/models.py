@@ -107,6 +107,12 @@ class User(AbstractBaseUser, PermissionsMixin):
     REQUIRED_FIELDS: ClassVar[list[str]] = ["email"]
 
     class Meta:
+        # For the lists of staff: few users are not of the most common kind.
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["role"], name="user_by_role"),
+            models.Index(fields=["is_active"], name="user_by_activity"),
+            models.Index(fields=["deleted_at"], name="user_by_deletion"),
+        ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
                 fields=["username_key"],

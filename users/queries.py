@@ -1,11 +1,17 @@
 """Reading users."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from ledgerlink.prefixes import begins_with
 from users.models import User
+
+SOME = 10
+# SQLite looks up what is later than a moment, but not what is not NULL.
+DELETED = Q(deleted_at__gte=datetime(1970, 1, 1, tzinfo=UTC))
 
 
 def key_of(text: str) -> str:
@@ -37,3 +43,38 @@ def existing_users(filters: Mapping[str, Any]) -> QuerySet[User]:
         if name in filters:
             users = users.filter(**{name: filters[name]})
     return users
+
+
+def user_called(text: str) -> User | None:
+    """By id, username or e-mail; a deleted user only by id."""
+    number = text.isascii() and text.isdecimal() and len(text) < 19
+    return (User.objects.filter(pk=int(text)).first() if number else None) or user_named(text)
+
+
+def users_like(text: str) -> list[Q]:
+    """Those whose username or e-mail begins with `text`, in whatever case: three conditions, since
+    an index finds the rows of each, but not of all at once. Of the deleted, the keys are empty."""
+    key = key_of(text)
+    if not key:
+        return []
+    gone = Q(username__istartswith=key) | Q(email__istartswith=key)
+    return [
+        begins_with("username_key", key),
+        begins_with("email_key", key),
+        DELETED & gone,
+    ]
+
+
+def some_users_like(text: str, limit: int = SOME) -> tuple[list[int], str]:
+    """The ids of at most `limit` users: the one called `text`, or else those whose username or
+    e-mail begins so; and what to say when there are others."""
+    exactly = user_named(text)
+    if exactly is not None:
+        return [exactly.pk], ""
+    found: dict[int, None] = {}
+    for condition in users_like(text):
+        some = User.objects.filter(condition).values_list("pk", flat=True)[: limit + 1]
+        found |= dict.fromkeys(some)
+    if len(found) <= limit:
+        return [*found], ""
+    return [*found][:limit], f"More than {limit} users are called so; only {limit} are looked for."

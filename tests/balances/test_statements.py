@@ -11,8 +11,9 @@ from django.db import connection
 
 from balances.models import BalanceHistory
 from balances.periods import period_of
-from balances.statement_csv import COLUMNS, csv_rows, text_cell
+from balances.statement_csv import COLUMNS, csv_rows
 from balances.statements import Statement, Totals, statement_of
+from ledgerlink.spreadsheets import text_cell
 from tests import triggers
 from tests.balances.test_point_in_time import append_entries, minute, opened
 from tests.books import deposit, fund, post_one, transfer, withdrawal

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 from balances.enums import House
 from balances.models import Balance
-from balances.money import money
+from balances.money import format_amount, money
 from ledgerlink.dossier import Panel, panel
 from transactions.dashboard.overview import (
     DAYS,
@@ -96,7 +96,11 @@ def large_movements(request: HttpRequest, overview: Overview) -> Panel | None:
     }
     if largest:
         least = largest[-1].amount
-        since = {"currency": overview.currency, "completed_at__gte": wire(overview.start)}
-        context["all"] = figure(len(largest), TRANSACTIONS, amount__gte=least, **since)
+        query = {
+            "currency": overview.currency,
+            "amount_from": format_amount(least, overview.currency),
+            "completed_at__gte": wire(overview.start),
+        }
+        context["all"] = figure(len(largest), TRANSACTIONS, **query)
         context["least"] = money(least, overview.currency)
     return Panel("large", "Newest large movements", "admin/dashboard/large.html", context)

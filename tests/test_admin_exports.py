@@ -1,0 +1,186 @@
+"""Exports of the back-office's lists: all that is listed, exactly, and with a trace."""
+
+import csv
+import io
+import zipfile
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from django.test import Client
+
+from audit.models import AuditLog
+from balances.models import Balance, BalanceHistory
+from ledgerlink import long_lists, spreadsheets, walks
+from tests.back_office import address, folder_of, one_of_each, sign_in
+from tests.books import deposit, fund, post_one, transfer
+from transactions.models import IdempotencyKey, Transaction, TransactionLimit
+from users.models import ApiKey, User
+
+EXPORTED = (
+    Transaction, Balance, BalanceHistory, User, AuditLog, IdempotencyKey, TransactionLimit, ApiKey,
+)  # fmt: skip
+FORMULA = '=HYPERLINK("http://example.com","x")'
+EPOCH_OF_EXCEL = datetime(1899, 12, 30)  # noqa: DTZ001 - a workbook knows no time zones
+HUGE = "1234567890123456.78"  # more digits than a spreadsheet's number keeps
+
+
+def path_of_export(model: Any, kind: str) -> str:
+    return f"/admin/{folder_of(model)}export.{kind}"
+
+
+def export(client: Client, model: Any, kind: str, **query: str) -> bytes:
+    response = client.get(path_of_export(model, kind), query)
+    assert response.status_code == 200
+    assert response["Content-Disposition"].endswith(f'.{kind}"')
+    assert "no-store" in response["Cache-Control"]
+    return b"".join(response.streaming_content)  # type: ignore[attr-defined] # streaming
+
+
+def lines(content: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+
+
+def cells(content: bytes, sheet: int = 1) -> list[dict[str, tuple[str, str]]]:
+    """Type and text of the cells of each row, by column."""
+    names = {"s": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
+    with zipfile.ZipFile(io.BytesIO(content)) as workbook:
+        tree = ET.fromstring(workbook.read(f"xl/worksheets/sheet{sheet}.xml"))  # noqa: S314 - made by us
+    return [
+        {
+            str(cell.get("r")).rstrip("0123456789"): (
+                cell.get("t", "n"),
+                "".join(cell.itertext()),
+            )
+            for cell in row
+        }
+        for row in tree.iterfind("s:sheetData/s:row", names)
+    ]
+
+
+@pytest.fixture
+def books(alice: User, bob: User) -> None:
+    one_of_each(alice, bob)
+
+
+@pytest.mark.parametrize("model", EXPORTED)
+def test_each_list_is_exported_with_all_its_rows(books: None, model: Any) -> None:
+    client = sign_in("admin")
+    count = model.objects.count()
+    found = lines(export(client, model, "csv"))
+    rows = cells(export(client, model, "xlsx"))
+    more = 2 * (model is AuditLog)  # the first export is in the trail when the second begins
+    assert (len(found), len(rows) - 1) == (count + more // 2, count + more + more // 2)
+    assert [text for _, text in rows[0].values()] == list(found[0])
+
+
+def test_amounts_are_numbers_with_all_their_decimals(alice: User) -> None:
+    for amount, currency in (("1234.50", "USD"), ("5000", "JPY"), ("7.250", "BHD"), (HUGE, "EUR")):
+        fund(alice, amount, currency)
+    client = sign_in("auditor")
+    rows = lines(export(client, Transaction, "csv"))
+    found = [(row["Amount"], row["Currency"]) for row in rows]
+    assert found == [(HUGE, "EUR"), ("7.250", "BHD"), ("5000", "JPY"), ("1234.50", "USD")]
+    entries = lines(export(client, BalanceHistory, "csv", party="house:external", currency="USD"))
+    assert [(row["Change"], row["After"]) for row in entries] == [("-1234.50", "-1234.50")]
+
+    _head, *in_excel = cells(export(client, Transaction, "xlsx"))
+    (kind, huge), *others = [row["E"] for row in in_excel]
+    assert (kind, huge) == ("inlineStr", HUGE)
+    assert [(kind, Decimal(text)) for kind, text in others] == [
+        ("n", Decimal("7.25")), ("n", Decimal(5000)), ("n", Decimal("1234.5")),
+    ]  # fmt: skip
+
+
+def test_times_are_in_utc(alice: User) -> None:
+    made = fund(alice, "1.00")
+    client = sign_in("auditor")
+    (row,) = lines(export(client, Transaction, "csv"))
+    assert row["Time (UTC)"] == made.created_at.isoformat().replace("+00:00", "Z")
+    _head, cell = cells(export(client, Transaction, "xlsx"))
+    days = (made.created_at.replace(tzinfo=None) - EPOCH_OF_EXCEL).total_seconds() / 86_400
+    assert float(cell["B"][1]) == pytest.approx(days, abs=1e-6)
+
+
+@pytest.mark.parametrize("text", [FORMULA, "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\uff1d1"])
+def test_text_is_no_formula(alice: User, bob: User, text: str) -> None:
+    fund(alice, "1.00")
+    post_one(transfer(alice, bob, "1.00", reference=text))
+    client = sign_in("auditor")
+    row, _deposit = lines(export(client, Transaction, "csv"))
+    assert row["Reference"] == f"'{text}"
+    content = export(client, Transaction, "xlsx")
+    assert cells(content)[1]["I"][0] == "inlineStr"
+    with zipfile.ZipFile(io.BytesIO(content)) as workbook:
+        assert b'quotePrefix="1"' in workbook.read("xl/styles.xml")
+        assert b"<f>" not in workbook.read("xl/worksheets/sheet1.xml")
+
+
+def test_what_is_exported_is_what_is_listed(
+    alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(long_lists, "FEW", 2)
+    monkeypatch.setattr(walks, "FIRST_WINDOW", 2)
+    monkeypatch.setattr(walks, "WIDEST_WINDOW", 3)
+    monkeypatch.setattr(walks, "PATIENCE", 0)
+    fund(alice, "100.00")
+    for number in range(12):
+        post_one(transfer(alice, bob, "1.00", reference=f"R-{number}"))
+        post_one(transfer(bob, alice, "1.00", reference=f"S-{number}"))
+    client = sign_in("auditor")
+    expected = [f"R-{number}" for number in range(11, -1, -1)]
+    for query in (
+        {"q": "R-", "type": "transfer"},
+        {"q": "R-", "party": "alice", "p": "K2Fi", "o": "-3"},
+    ):
+        found = lines(export(client, Transaction, "csv", **query))
+        assert [row["Reference"] for row in found] == expected
+    everything = lines(export(client, Transaction, "csv", party="alice"))
+    assert len(everything) == len({row["Transaction id"] for row in everything}) == 25
+
+
+def test_nothing_is_exported_when_a_filter_is_not_understood(books: None) -> None:
+    client = sign_in("auditor")
+    response = client.get(path_of_export(Transaction, "csv"), {"amount_from": "ten"})
+    assert response.headers["Location"] == f"{address(Transaction, 'changelist')}?amount_from=ten"
+    assert not AuditLog.objects.filter(action__startswith="export.").exists()
+
+
+def test_trail_tells_who_exported_what(books: None) -> None:
+    client = sign_in("auditor")
+    export(client, Transaction, "csv", type="transfer", q="INV", p="K2Fi", o="")
+    started, completed = AuditLog.objects.filter(action__startswith="export.").order_by("pk")
+    said = {"format": "csv", "filters": {"type": "transfer", "q": "INV"}}
+    for record in (started, completed):
+        assert (record.actor_name, record.entity_type) == ("the-auditor", "list")
+        assert record.entity_id == "transactions"
+        assert record.request_id == started.request_id != ""
+    assert (started.action, started.details) == ("export.started", said)
+    assert (completed.action, completed.details) == ("export.completed", {**said, "rows": 1})
+
+
+def test_trail_tells_where_an_export_was_broken_off(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spreadsheets, "_LINES_AT_ONCE", 1)
+    for _ in range(5):
+        post_one(deposit(alice, "1.00"))
+    response: Any = sign_in("auditor").get(path_of_export(Transaction, "csv"))
+    _head, _first, _second = (next(response._iterator) for _ in range(3))
+    response._iterator.close()
+    ended = AuditLog.objects.get(action="export.broken_off")
+    assert ended.details["rows"] == 1
+
+
+def test_what_does_not_fit_into_a_sheet_goes_on_in_another(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spreadsheets, "_SHEET_ROWS", 3)
+    for _ in range(3):
+        fund(alice, "1.00")
+    content = export(sign_in("auditor"), Transaction, "xlsx")
+    first, second = cells(content), cells(content, sheet=2)
+    assert (len(first), len(second)) == (3, 2)
+    assert first[0] == second[0]

@@ -1,0 +1,68 @@
+"""Filters of the list of transactions."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db.models import Q
+from django.http import HttpRequest
+
+from balances.admin_filters import PartyFilter
+from ledgerlink.admin_filters import ChoiceFilter
+from ledgerlink.long_lists import Way
+from transactions.enums import TransactionStatus, TransactionType
+from transactions.errors import PostingRefused
+
+Choices = Iterable[tuple[str, str]]
+REASONS = {kind.code: kind.title for kind in PostingRefused.__subclasses__()}
+
+
+class TypeFilter(ChoiceFilter):
+    title = "type"
+    parameter_name = "type"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        return [(kind.value, str(kind.label)) for kind in TransactionType]
+
+    def ways(self) -> Sequence[Way]:
+        return [Way(self.condition, "pk")]
+
+
+class StatusFilter(ChoiceFilter):
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        return [(status.value, str(status.label)) for status in TransactionStatus]
+
+    def ways(self) -> Sequence[Way]:
+        return [Way(self.condition)]
+
+
+class ReasonFilter(ChoiceFilter):
+    """Why a transaction failed."""
+
+    title = "reason"
+    parameter_name = "failure_code"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        return REASONS.items()
+
+    def ways(self) -> Sequence[Way]:
+        return [Way(Q(status=TransactionStatus.FAILED))]
+
+
+class TransactionPartyFilter(PartyFilter):
+    def of(self, balances: Sequence[int]) -> Q:
+        return Q(source__in=balances) | Q(destination__in=balances)
+
+    def ways(self) -> Sequence[Way]:
+        return ways_between(self.balances)
+
+
+def ways_between(balances: Sequence[int]) -> list[Way]:
+    """To the transactions of these balances; indexes keep each one's in order."""
+    return [
+        Way(Q(**{side: balance}), "pk")
+        for balance in balances
+        for side in ("source", "destination")
+    ]
