@@ -13,8 +13,8 @@ from ledgerlink.dossier import Event, Panel, panel, panels_of
 from ledgerlink.errors import TryAgainLater
 from transactions import approvals
 from transactions.admin_colours import APPROVAL_COLOURS
+from transactions.admin_holding_back import limit_facts
 from transactions.admin_preview import lines_of, sealed, told
-from transactions.admin_requests import limit_facts
 from transactions.approval_model import COMMENT_MAX_LENGTH, Approval
 from transactions.asked import LimitChange, from_json
 from transactions.enums import ApprovalStatus

@@ -12,8 +12,9 @@ from balances.freezes import FROZEN
 from balances.models import Balance
 from ledgerlink.dossier import Deed, deeds
 from transactions.admin_actions import CustomerAction, TransactionAction
+from transactions.admin_holding_back import ChangeFreeze, ChangeLimit
 from transactions.admin_movements import Cancel, Capture, Deposit, Withdraw
-from transactions.admin_requests import Adjust, ChangeFreeze, ChangeLimit, Reverse
+from transactions.admin_requests import Adjust, Reverse
 from transactions.enums import TransactionStatus, TransactionType
 from transactions.models import Transaction, TransactionLimit
 from users.models import User

@@ -1,10 +1,9 @@
-"""What takes two people: adjustments, reversals, freezes, limits, and large withdrawals. One member
-of staff asks for it here; what is asked stands in `transactions.approvals`."""
+"""Movements that take two people: adjustments, reversals and large withdrawals. One member of staff
+asks for it here; what is asked stands in `transactions.approvals`."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from balances.enums import BalanceStatus
 from balances.money import grouped, money
 from transactions.admin_actions import (
     Asking,
@@ -14,20 +13,16 @@ from transactions.admin_actions import (
     named,
 )
 from transactions.admin_forms import WithdrawalForm
-from transactions.admin_request_forms import AdjustmentForm, FreezeForm, LimitForm, ReversalForm
+from transactions.admin_request_forms import AdjustmentForm, ReversalForm
 from transactions.asked import (
     Adjustment,
     Asked,
     Direction,
-    Freeze,
-    LimitChange,
     ReversalAsked,
     Withdrawal,
 )
 from transactions.enums import TransactionStatus, TransactionType
-from transactions.models import TransactionLimit
 from transactions.queries import undone_of
-from users.roles import Role
 
 SECOND_PERSON = "Somebody else must approve it."
 
@@ -121,110 +116,3 @@ class Reverse(TransactionAction, Asking):
             amount=cleaned["minor"],
             allow_overdraft=cleaned["allow_overdraft"],
         )
-
-
-class ChangeFreeze(CustomerAction, Asking):
-    name = "freeze"
-    title = "Freeze or unfreeze"
-    icon = "ac_unit"
-    explanation = f"Stops money from leaving a balance, or from moving at all. {SECOND_PERSON}"
-    form = FreezeForm
-
-    def initial(self, query: Mapping[str, str]) -> dict[str, Any]:
-        return super().initial(query) | {"status": query.get("status", "")}
-
-    def subject(self, cleaned: Cleaned) -> str:
-        return f"{cleaned['currency']} balance of {cleaned['customer'].username}"
-
-    def sentence(self, cleaned: Cleaned) -> str:
-        until = cleaned["until"]
-        end = f" until {until:%Y-%m-%d %H:%M} UTC" if until else ""
-        return f"{_FREEZES[cleaned['status']]}{end}"
-
-    def facts(self, cleaned: Cleaned) -> list[tuple[str, str]]:
-        return [("Customer", named(cleaned["customer"])), *super().facts(cleaned)]
-
-    def asked(self, cleaned: Cleaned) -> Asked:
-        return Freeze(
-            user_id=cleaned["customer"].pk,
-            currency=cleaned["currency"],
-            status=BalanceStatus(cleaned["status"]),
-            until=cleaned["until"],
-        )
-
-
-_FREEZES = {
-    BalanceStatus.DEBITS_FROZEN: "No money may leave",
-    BalanceStatus.FROZEN: "No money may move in or out",
-    BalanceStatus.ACTIVE: "The freeze is lifted",
-}
-
-
-class ChangeLimit(CustomerAction, Asking):
-    """Of a user, or of everybody in a role."""
-
-    name = "limit"
-    title = "Change a limit"
-    icon = "speed"
-    explanation = (
-        "How much may be sent at once and in a day (UTC). An empty field means no limit; what is "
-        f"sent here replaces both. {SECOND_PERSON}"
-    )
-    form = LimitForm
-
-    def initial(self, query: Mapping[str, str]) -> dict[str, Any]:
-        shown = super().initial(query) | {"role": query.get("role", "")}
-        found = (
-            _limit(shown["currency"], user__username=shown["customer"])
-            if shown["customer"]
-            else _limit(shown["currency"], role=shown["role"])
-        )
-        for name in ("per_transaction", "per_day"):
-            minor = getattr(found, name, None)
-            shown[name] = "" if minor is None else grouped(minor, shown["currency"])
-        return shown
-
-    def subject(self, cleaned: Cleaned) -> str:
-        user = cleaned["customer"]
-        whose = f"every {cleaned['role']}" if user is None else user.username
-        return f"{cleaned['currency']} limits of {whose}"
-
-    def sentence(self, cleaned: Cleaned) -> str:
-        user = cleaned["customer"]
-        return "Of everybody in this role" if user is None else f"Of {named(user)}"
-
-    def facts(self, cleaned: Cleaned) -> list[tuple[str, str]]:
-        asked = self.asked(cleaned)
-        assert isinstance(asked, LimitChange)
-        return [*limit_facts(asked), *super().facts(cleaned)]
-
-    def asked(self, cleaned: Cleaned) -> Asked:
-        user = cleaned["customer"]
-        return LimitChange(
-            currency=cleaned["currency"],
-            user_id=None if user is None else user.pk,
-            role=Role(cleaned["role"]) if user is None else None,
-            per_transaction=cleaned["minor_per_transaction"],
-            per_day=cleaned["minor_per_day"],
-        )
-
-
-def limit_facts(asked: LimitChange) -> list[tuple[str, str]]:
-    """What stands now, and what would."""
-    if asked.user_id is not None:
-        now = _limit(asked.currency, user_id=asked.user_id)
-    else:
-        now = _limit(asked.currency, role=asked.role)
-    facts = []
-    for label, name in (("At once", "per_transaction"), ("In a day", "per_day")):
-        before, after = getattr(now, name, None), getattr(asked, name)
-        said = [
-            "no limit" if minor is None else money(minor, asked.currency)
-            for minor in (before, after)
-        ]
-        facts.append((label, f"{said[0]} now, {said[1]} after"))
-    return facts
-
-
-def _limit(currency: str, **whose: Any) -> TransactionLimit | None:
-    return TransactionLimit.objects.filter(currency=currency, **whose).first()
