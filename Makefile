@@ -7,7 +7,7 @@ DEV      := $(VENV)/.installed-dev
 PYTHONS  := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test fuzz bench-pages bench-admin bench-api bench-metrics pictures image-steps restore-drill check format lock schema clean
+.PHONY: help run dev test fuzz bench-pages bench-admin bench-api bench-metrics bench-tracing pictures image-steps restore-drill check format lock schema clean
 
 # Installs one requirements file into the virtual environment: with uv where there is one.
 define install
@@ -46,6 +46,9 @@ bench-metrics: $(DEV) ## what metrics cost: transfers a second with and without 
 
 pictures: $(DEV) ## the dashboards as an operator sees them, from a real Prometheus, into docs/images
 	@$(BIN)/python -m tests.monitoring.pictures $(ARGS)
+
+bench-tracing: $(DEV) ## what traces cost: transfers a second without, of 5% and of all requests
+	@$(BIN)/python -m bench.tracing $(ARGS)
 
 fuzz: $(DEV) ## thousands of requests made up from the OpenAPI document, on each engine (SECONDS=600)
 	@FUZZ_SECONDS=$(or $(SECONDS),600) $(BIN)/python -m tests.run tests/e2e/test_openapi.py -s

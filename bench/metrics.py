@@ -1,161 +1,29 @@
 """What do metrics cost? Run `python -m bench.metrics`.
 
-Starts the real server twice on the same database, with PROMETHEUS_ENABLED and without, and lets
-the same callers send transfers to one and the other in turn, so that other programs disturb both
-alike. Prints the transfers per second of both, and the processor time of each transfer in the
-server's processes, which neither callers nor neighbours change. Exits 1 when the median of the
-rounds' ratios shows a cost of 5% or more of the throughput.
+Starts the real server twice on the same database, with PROMETHEUS_ENABLED and without. Exits 1 when
+the median of the rounds' ratios shows a cost of 5% or more of the throughput.
 """
 
-import argparse
-import http.client
-import json
-import os
-import statistics
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
 
-CALLERS = 16
-TRANSFERS = 40  # of each caller in a round
-ROUNDS = 24
+from bench.race import main, processor_added, race, show, throughput_lost
+
+ROUNDS = 40
 MAX_COST = 0.05
-TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.metrics")
-    parser.add_argument("--engine", choices=["sqlite", "mariadb"], help="on this one only")
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.here:
-        return measure(options.rounds)
-    names = [options.engine] if options.engine else ["sqlite", "mariadb"]
-    return max(run(name, options.rounds) for name in names)
-
-
-def run(name: str, rounds: int) -> int:
-    """Measure in a process of its own, which finds the engine in its environment."""
-    from tests.engines import embedded, standard
-
-    engine_of = {"sqlite": embedded, "mariadb": standard}[name]
-    with engine_of() as engine, tempfile.TemporaryDirectory(prefix="ledger-bench-") as directory:
-        print(f"==== {engine.name} ====", flush=True)
-        command = [sys.executable, "-m", "bench.metrics", "--here", f"--rounds={rounds}"]
-        env = {
-            **engine.env,
-            "SQLITE_PATH": str(Path(directory) / "bench.sqlite3"),
-            "RATELIMIT_ENABLE": "false",
-            "LOG_LEVEL": "WARNING",
-        }
-        return subprocess.run(command, env=env, check=False).returncode
-
-
-@dataclass
-class Contender:
-    """A server, connections to it, and what each round took."""
-
-    name: str
-    port: int
-    pid: int
-    connections: list[http.client.HTTPConnection] = field(default_factory=list)
-    rates: list[float] = field(default_factory=list)  # transfers/s
-    costs: list[float] = field(default_factory=list)  # ms of processor time a transfer
-
-    def round(self, callers: list[tuple[str, int]], pool: ThreadPoolExecutor) -> None:
-        """`callers`: an Authorization header, and to whom they send."""
-        used, started = self.processor_seconds(), time.perf_counter()
-        list(pool.map(send, self.connections, callers))
-        taken, number = time.perf_counter() - started, TRANSFERS * len(callers)
-        self.rates.append(number / taken)
-        self.costs.append((self.processor_seconds() - used) * 1e3 / number)
-
-    def processor_seconds(self) -> float:
-        """Of gunicorn's workers."""
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2] for pid in children]
-        return sum(int(s.split()[11]) + int(s.split()[12]) for s in stats) / TICKS
-
-
-def send(connection: http.client.HTTPConnection, caller: tuple[str, int]) -> None:
-    authorization, to = caller
-    headers = {"Authorization": authorization, "Content-Type": "application/json"}
-    body = json.dumps({"to_user_id": to, "amount": "0.01"})
-    for _ in range(TRANSFERS):
-        connection.request("POST", "/api/v1/transactions/transfer", body, headers)
-        response = connection.getresponse()
-        answer = response.read()
-        assert response.status == 201, answer
 
 
 def measure(rounds: int) -> int:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ledgerlink.settings")
-    import django
-
-    django.setup()
-    from django.core.management import call_command
-
-    call_command("migrate", verbosity=0)
-    callers = people()
-    with contenders() as both, ThreadPoolExecutor(CALLERS) as pool:
-        for number in range(rounds + 1):
-            for contender in both if number % 2 else reversed(both):
-                contender.round(callers, pool)
-        for contender in both:  # the first round warmed up
-            del contender.rates[0], contender.costs[0]
-        return report(*both)
-
-
-def people() -> list[tuple[str, int]]:
-    from tests.books import fund, make_user
-    from users.tokens import issue
-
-    users = [make_user(f"caller{number}") for number in range(CALLERS)]
-    for user in users:
-        fund(user, "10000.00")
-    receivers = [*users[1:], users[0]]
-    return [
-        (f"Bearer {issue(user).access}", to.pk) for user, to in zip(users, receivers, strict=True)
-    ]
-
-
-@contextmanager
-def contenders() -> Iterator[list[Contender]]:
-    from tests.servers import LedgerServer
-
-    with ExitStack() as stack:
-        both = []
-        for name, enabled in (("without", "false"), ("with", "true")):
-            server = stack.enter_context(LedgerServer({"PROMETHEUS_ENABLED": enabled}))
-            contender = Contender(f"{name} metrics", server.port, server.pid)
-            for _ in range(CALLERS):
-                connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-                contender.connections.append(connection)
-            both.append(contender)
-        yield both
-
-
-def report(without: Contender, measured: Contender) -> int:
-    for contender in (without, measured):
-        rate, cost = statistics.median(contender.rates), statistics.median(contender.costs)
-        print(f"{contender.name:<16} {rate:7.0f} transfers/s   {cost:6.3f} ms of processor each")
-    slower = cost_of([b / a for a, b in zip(without.rates, measured.rates, strict=True)])
-    dearer = -cost_of([b / a for a, b in zip(without.costs, measured.costs, strict=True)])
-    print(f"throughput lost  {slower:7.1%}   the limit is {MAX_COST:.0%}")
-    print(f"processor time   {dearer:+7.1%}")
-    return int(slower >= MAX_COST)
-
-
-def cost_of(ratios: list[float]) -> float:
-    return 1 - statistics.median(ratios)
+    servers = {
+        "without metrics": {"PROMETHEUS_ENABLED": "false"},
+        "with metrics": {"PROMETHEUS_ENABLED": "true"},
+    }
+    both = race(rounds, servers)
+    show(both)
+    lost = throughput_lost(*both)
+    print(f"throughput lost  {lost:7.1%}   the limit is {MAX_COST:.0%}")
+    print(f"processor time   {processor_added(*both):+7.1%}")
+    return int(lost >= MAX_COST)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("bench.metrics", measure, rounds=ROUNDS))

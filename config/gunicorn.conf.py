@@ -8,6 +8,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # wherever gunicorn is started
 
 from ledgerlink.environment import flag, items, number, text
+from ledgerlink.logs import level_of, logging_config
 
 _scales = text("DB_HOST") and text("REDIS_HOST")
 
@@ -21,8 +22,11 @@ graceful_timeout = 30  # seconds for requests in flight at SIGTERM
 keepalive = 30  # seconds
 # A proxy that ends TLS tells so with X-Forwarded-Proto.
 forwarded_allow_ips = ",".join(["127.0.0.1", "::1", *items("TRUSTED_PROXIES")])
-accesslog = None
+accesslog = None  # the application writes a line for each request
 errorlog = "-"
+logconfig_dict = logging_config(
+    level=level_of(text("LOG_LEVEL", "INFO")), as_json=text("APP_ENV") == "production"
+)
 loglevel = text("LOG_LEVEL", "info").lower()
 control_socket_disable = True
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112 - heartbeat
@@ -45,9 +49,14 @@ def post_worker_init(worker: Any) -> None:
     """The poster thread of a worker tidies up (expired holds) before there is work."""
     from django.conf import settings
 
+    from ledgerlink.tracing.switch import is_on as tracing_is_on
     from transactions.processor import processor
 
     if _counts:
         multiprocess.post_worker_init(worker)
+    if tracing_is_on():
+        from ledgerlink.tracing import provider
+
+        provider.start()  # before the poster, which ends first
     if settings.POSTING_MODE == "queued":
         processor().start()

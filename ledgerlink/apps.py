@@ -8,6 +8,7 @@ class LedgerLinkConfig(AppConfig):
 
     def ready(self) -> None:
         from ledgerlink import checks  # noqa: F401 - registers the system checks
+        from ledgerlink.tracing import checks as _checks  # noqa: F401 - and those of tracing
 
         if settings.PROMETHEUS_ENABLED:
             from ledgerlink.metrics import multiprocess

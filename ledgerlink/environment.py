@@ -4,6 +4,7 @@ Real environment variables win over the file `.env` beside manage.py. Values are
 nothing is expanded, so that a password may hold a `$`.
 """
 
+import math
 import os
 from pathlib import Path
 
@@ -32,6 +33,18 @@ def number(name: str, default: int, *, minimum: int = 1) -> int:
             f"{name} is {given!r}; give a whole number of at least {minimum}."
         )
     return int(given)
+
+
+def share(name: str, default: float) -> float:
+    """A number from 0 to 1. Raises ImproperlyConfigured."""
+    given = text(name, str(default))
+    try:
+        number = float(given)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 1:
+        raise ImproperlyConfigured(f"{name} is {given!r}; give a number from 0 to 1, such as 0.05.")
+    return number
 
 
 def flag(name: str, *, default: bool) -> bool:

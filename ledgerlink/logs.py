@@ -1,31 +1,66 @@
 """Log lines: JSON in production, readable in development, each with the request's ids."""
 
+import logging
+import time
+from collections.abc import Iterable
 from typing import Any
 
 import structlog
-from structlog.typing import EventDict, WrappedLogger
+from django.core.exceptions import ImproperlyConfigured
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from ledgerlink.context import current_request
+from ledgerlink.redaction import Redactor
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+# What `extra` may add to a line. Django's own extras hold whole requests.
+EXTRA = ("method", "route", "status", "duration_ms", "user_id")
+
+
+def level_of(text: str) -> str:
+    """Raises ImproperlyConfigured."""
+    if text.upper() not in LEVELS:
+        raise ImproperlyConfigured(f"LOG_LEVEL is {text!r}; give one of {', '.join(LEVELS)}.")
+    return text.upper()
 
 
 def add_request_ids(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     request = current_request.get()
     if request.request_id:
         event["request_id"] = request.request_id
+    if request.trace_id:
         event["trace_id"] = request.trace_id
     return event
 
 
-def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
-    """Django's LOGGING: one handler on stderr for every logger."""
-    shared: list[structlog.typing.Processor] = [
+class Seldom(logging.Filter):
+    """Lets one line of each logger pass in `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._next: dict[str, float] = {}  # time.monotonic()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        now = time.monotonic()
+        if now < self._next.get(record.name, 0.0):
+            return False
+        self._next[record.name] = now + self._seconds
+        return True
+
+
+def logging_config(*, level: str, as_json: bool, secrets: Iterable[str] = ()) -> dict[str, Any]:
+    """Django's LOGGING, and gunicorn's: one format on stderr for every logger. None of `secrets`
+    is ever written."""
+    shared: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(EXTRA),
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         add_request_ids,
     ]
-    last: list[structlog.typing.Processor] = (
+    last: list[Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if as_json
         else [
@@ -35,16 +70,29 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
             )
         ]
     )
+    stderr = {"class": "logging.StreamHandler", "formatter": "line"}
     return {
         "version": 1,
         "disable_existing_loggers": False,
+        "filters": {"seldom": {"()": Seldom, "seconds": 60}},
         "formatters": {
             "line": {
                 "()": structlog.stdlib.ProcessorFormatter,
                 "foreign_pre_chain": shared,
-                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    *last,
+                    Redactor(secrets),  # of the finished line: in whatever field, or exception
+                ],
             }
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "handlers": {"stderr": stderr, "stderr_seldom": {**stderr, "filters": ["seldom"]}},
+        "loggers": {
+            "gunicorn.error": {"handlers": ["stderr"], "propagate": False},
+            # The line of a request tells its status; below ERROR, this one adds its raw path.
+            "django.request": {"level": "ERROR"},
+            # A collector that is gone fails each second.
+            "opentelemetry": {"handlers": ["stderr_seldom"], "propagate": False},
+        },
         "root": {"handlers": ["stderr"], "level": level},
     }

@@ -19,7 +19,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 class RequestContextMiddleware:
     """Gives each request an id (the caller's own X-Request-ID when it is a plain one) and a trace
-    id (W3C traceparent), and sends the request id back."""
+    id (of its W3C traceparent), and sends both back."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -35,9 +35,11 @@ class RequestContextMiddleware:
         token = current_request.set(context)
         try:
             response = self.get_response(request)
+            context = current_request.get()  # tracing may have given it another trace
         finally:
             current_request.reset(token)
         response["X-Request-ID"] = context.request_id
+        response["X-Trace-ID"] = context.trace_id
         return response
 
 

@@ -16,6 +16,10 @@ _HEADERS: dict[str, tuple[str, Json]] = {
         "What this request is called in the log and in the audit trail.",
         {"type": "string"},
     ),
+    "X-Trace-ID": (
+        "Its trace: that of the `traceparent` it was sent with, or a new one.",
+        {"type": "string"},
+    ),
     "RateLimit-Limit": ("How many requests of this kind are allowed.", {"type": "integer"}),
     "RateLimit-Remaining": ("How many of them are left.", {"type": "integer"}),
     "RateLimit-Reset": ("In how many seconds they are counted anew.", {"type": "integer"}),
@@ -26,6 +30,7 @@ _HEADERS: dict[str, tuple[str, Json]] = {
         {"const": "true"},
     ),
 }
+_IDS = ("X-Request-ID", "X-Trace-ID")
 _USAGE = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 _HEADERS_OF = {
     "200": _USAGE,
@@ -118,7 +123,7 @@ def _add_headers(operation: Json) -> None:
     for status, response in operation["responses"].items():
         if "$ref" in response:
             continue
-        names = ["X-Request-ID", *_HEADERS_OF.get(status, ())]
+        names = [*_IDS, *_HEADERS_OF.get(status, ())]
         if with_key and status in {"200", "201", "409", "422"}:
             names.append("Idempotent-Replayed")
         headers = response.setdefault("headers", {})
@@ -182,7 +187,7 @@ def _health() -> Json:
 def _probe(name: str, summary: str, answers: dict[str, tuple[str, Json]]) -> Json:
     responses: Json = {}
     for status, (description, schema) in answers.items():
-        headers = ["X-Request-ID", *(["Retry-After"] if status == "503" else [])]
+        headers = [*_IDS, *(["Retry-After"] if status == "503" else [])]
         responses[status] = {
             "description": description,
             "headers": {header: {"$ref": f"#/components/headers/{header}"} for header in headers},

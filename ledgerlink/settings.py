@@ -10,8 +10,8 @@ from datetime import timedelta
 
 from ledgerlink import __version__
 from ledgerlink.back_office import BACK_OFFICE
-from ledgerlink.environment import BASE_DIR, flag, items, number, text
-from ledgerlink.logs import logging_config
+from ledgerlink.environment import BASE_DIR, flag, items, number, share, text
+from ledgerlink.logs import level_of, logging_config
 from ledgerlink.rates import rates_by_limit
 from ledgerlink.schedule import DailyAt, Every, Job
 from ledgerlink.secrets import secret_from
@@ -19,7 +19,7 @@ from ledgerlink.secrets import secret_from
 APP_ENV = text("APP_ENV", "development")
 PRODUCTION = APP_ENV == "production"
 DEBUG = False  # Problem documents and the log tell more than Django's debug page, and leak less.
-LOG_LEVEL = text("LOG_LEVEL", "INFO").upper()
+LOG_LEVEL = level_of(text("LOG_LEVEL", "INFO"))
 
 SECRET_KEY = secret_from("SECRET_KEY", production=PRODUCTION)
 JWT_SECRET = secret_from("JWT_SECRET", production=PRODUCTION)
@@ -74,6 +74,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "ledgerlink.middleware.RequestContextMiddleware",
+    "ledgerlink.request_log.RequestLogMiddleware",
     "ledgerlink.throttling.RateLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -102,6 +103,14 @@ if PROMETHEUS_ENABLED:
         "ledgerlink.metrics.requests.RequestMetricsMiddleware",
         *MIDDLEWARE,
     ]
+
+# --- Traces --------------------------------------------------------------------------------------
+
+TRACING_ENABLED = flag("TRACING_ENABLED", default=False)
+# Of the requests that bring no decision with them (`traceparent`), the share that is traced.
+TRACING_SAMPLE_RATIO = share("TRACING_SAMPLE_RATIO", 0.05 if PRODUCTION else 1.0)
+OTLP_ENDPOINT = text("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
+OTEL_SERVICE_NAME = text("OTEL_SERVICE_NAME", "ledgerlink")
 
 ROOT_URLCONF = "ledgerlink.urls"
 WSGI_APPLICATION = "ledgerlink.wsgi.application"
@@ -343,5 +352,9 @@ X_FRAME_OPTIONS = "DENY"
 # which this check cannot see.
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 
-LOGGING = logging_config(level=LOG_LEVEL, as_json=PRODUCTION)
+LOGGING = logging_config(
+    level=LOG_LEVEL,
+    as_json=PRODUCTION,
+    secrets=[SECRET_KEY, JWT_SECRET, METRICS_TOKEN, text("DB_PASSWORD"), text("REDIS_PASSWORD")],
+)
 UNFOLD = BACK_OFFICE

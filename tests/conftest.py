@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from balances.cache import balance_cache
 from balances.decimals import forget_proved
-from tests import triggers
+from tests import leaks, triggers
 from tests.books import make_user
 from tests.phones import Phones
 from transactions.processor import Processor, processor
@@ -52,6 +52,13 @@ def flush_passes_append_only_triggers() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", teardown_without_triggers)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_server_printed_a_secret() -> Iterator[None]:
+    """Of all that the tests started, each with all that was sent to it."""
+    yield
+    assert leaks.found == []
 
 
 @pytest.fixture(autouse=True)

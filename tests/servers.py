@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests import system_packages
+from tests import leaks, system_packages
 from tests.server_process import REPOSITORY, Server, run
 from tests.system_packages import program
 
@@ -183,6 +183,8 @@ class LedgerServer(Server):
     ) -> None:
         super().__init__()
         self.env = {**os.environ, **env, "APP_PORT": str(self.port)}
+        for name, value in self.env.items():
+            leaks.know_env(name, value)
         self._options = [
             f"--{name}={count}"
             for name, count in (("workers", workers), ("threads", threads))
@@ -199,6 +201,11 @@ class LedgerServer(Server):
         self.make_directory()
         metrics = {"PROMETHEUS_MULTIPROC_DIR": str(self.directory / "metrics")}
         self.launch([*self.command, *self._options], self.answers, metrics | self.env, self.cwd)
+
+    def remove_directory(self) -> None:
+        """What it printed is read first."""
+        leaks.read(self.output())
+        super().remove_directory()
 
     def answers(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)

@@ -119,6 +119,16 @@ def test_only_approvals_say_that_a_second_person_agreed() -> None:
     assert saying == {"transactions/approvals.py"}
 
 
+def test_only_the_package_of_tracing_knows_opentelemetry() -> None:
+    knowing = {
+        module
+        for module in modules()
+        for name, _ in imports(module)
+        if name.split(".", maxsplit=1)[0] == "opentelemetry"
+    }
+    assert {str(Path(module).parent) for module in knowing} == {"ledgerlink/tracing"}
+
+
 def test_no_module_or_folder_is_a_junk_drawer() -> None:
     parts = {part for module in modules() for part in Path(module).with_suffix("").parts}
     assert parts & JUNK_DRAWERS == set()

@@ -91,7 +91,7 @@ def test_env_example_lists_every_variable_that_is_read() -> None:
         name
         for source in sources
         for name in re.findall(
-            r"""\b(?:text|number|flag|items|rates|secret_from)\(\s*["']([A-Z0-9_]+)["']""",
+            r"""\b(?:text|number|share|flag|items|rates|secret_from)\(\s*["']([A-Z0-9_]+)["']""",
             source.read_text(),
         )
     }

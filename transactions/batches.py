@@ -23,7 +23,7 @@ from transactions.errors import OutcomeUnknown
 from transactions.instructions import Unit, UnitOutcome
 from transactions.posting import post
 from transactions.recovery import already_posted
-from transactions.signals import attempt_failed, batch_posted
+from transactions.signals import attempt_failed, batch_answered, batch_posted, batch_taken
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +40,14 @@ def post_units(units: Sequence[Unit], *, dry_run: bool = False) -> list[Result]:
     No attempt begins later than PATIENCE after the first. What a lock holds up is split at once and
     goes to the end of the line, so that the units which need that lock are the last to wait for it.
     """
+    batch_taken.send_robust(sender=None, units=units)
+    try:
+        return _post_in_parts(units, dry_run=dry_run)
+    finally:
+        batch_answered.send_robust(sender=None, units=units)
+
+
+def _post_in_parts(units: Sequence[Unit], *, dry_run: bool) -> list[Result]:
     deadline = time.monotonic() + PATIENCE
     results: dict[int, Result] = {}  # by the unit's place
     line = deque([list(enumerate(units))])

@@ -31,6 +31,12 @@ unit_answered = Signal()
 # by: int, how many orders more (or less) wait in the queue of this process
 queue_changed = Signal()
 
+# units: Sequence[Unit] that this thread posts now: in one piece or, after failures, in several
+batch_taken = Signal()
+
+# units: as above; sent once for each `batch_taken`, by the same thread
+batch_answered = Signal()
+
 # units: Sequence[Unit] that were posted together, seconds: float that it took
 batch_posted = Signal()
 

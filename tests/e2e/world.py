@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 from django.conf import settings
 
+from tests import leaks
 from tests.databases import own_database
 from tests.server_process import REPOSITORY
 from tests.servers import LedgerServer, Redis
@@ -102,6 +103,7 @@ def register(server: LedgerServer, deposit: str | None = None) -> Account:
     assert answer.status_code == 201, answer.text
     body = answer.json()
     token = body["access"]
+    leaks.know(PASSWORD, token, body["refresh"])
     account = Account(body["user"]["id"], username, client(server.url, token), token)
     if deposit is not None:
         assert account.deposit(deposit).status_code == 201

@@ -1,5 +1,8 @@
 """System checks refuse bad combinations by id, each with a hint."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +11,9 @@ from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
 from ledgerlink.checks import check_metrics, check_settings, refuse_bad_settings
+from ledgerlink.tracing.checks import check_tracing
 from tests.ledgerlink.test_secrets import GOOD
+from tests.server_process import REPOSITORY
 
 SOUND: dict[str, Any] = {
     "APP_ENV": "production",
@@ -93,3 +98,42 @@ def test_server_does_not_start_with_bad_settings(settings: Settings) -> None:
     settings.POSTING_MODE = "later"
     with pytest.raises(ImproperlyConfigured, match="POSTING_MODE is 'later'"):
         refuse_bad_settings()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "ids"),
+    [
+        ("http://127.0.0.1:4318", []),
+        ("https://otlp.example.com/tenant/", []),
+        ("otel-collector:4318", ["ledgerlink.E014"]),
+        ("http://collector:port", ["ledgerlink.E014"]),
+        ("http://collector:4318/v1/traces", ["ledgerlink.E014"]),
+    ],
+)
+def test_the_endpoint_for_traces_is_a_base_url(
+    settings: Settings, endpoint: str, ids: list[str]
+) -> None:
+    settings.TRACING_ENABLED, settings.OTLP_ENDPOINT = True, endpoint
+    assert [message.id for message in check_tracing()] == ids
+    settings.TRACING_ENABLED = False
+    assert check_tracing() == []
+
+
+def test_tracing_without_its_packages_is_refused_with_a_hint() -> None:
+    """As the embedded set is installed."""
+    script = """
+import sys
+sys.modules["opentelemetry"] = None
+import ledgerlink.wsgi
+"""
+    finished = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=REPOSITORY,
+        env={**os.environ, "TRACING_ENABLED": "true"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 1
+    assert "ledgerlink.E013" in finished.stderr
+    assert "Install requirements.txt" in finished.stderr

@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from ledgerlink.environment import BASE_DIR, flag, items, number, text
+from ledgerlink.environment import BASE_DIR, flag, items, number, share, text
 from tests.ledgerlink.test_secrets import GOOD
 
 PRODUCTION = {
@@ -136,3 +136,17 @@ def test_number_that_is_none_is_refused(value: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("A_NUMBER", value)
     with pytest.raises(ImproperlyConfigured, match="A_NUMBER"):
         number("A_NUMBER", 1)
+
+
+@pytest.mark.parametrize("value", ["1.01", "-0.1", "nan", "inf", "5%"])
+def test_share_that_is_none_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_SHARE", value)
+    with pytest.raises(ImproperlyConfigured, match="A_SHARE"):
+        share("A_SHARE", 1)
+
+
+def test_traces_are_off_and_a_twentieth_in_production(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = settings_with(monkeypatch, **PRODUCTION)
+    assert (made.TRACING_ENABLED, made.TRACING_SAMPLE_RATIO) == (False, 0.05)
+    made = settings_with(monkeypatch, APP_ENV="", TRACING_ENABLED="on", TRACING_SAMPLE_RATIO="0")
+    assert (made.TRACING_ENABLED, made.TRACING_SAMPLE_RATIO) == (True, 0.0)

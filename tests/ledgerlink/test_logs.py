@@ -1,0 +1,154 @@
+"""What a log line has, and what it never has."""
+
+import json
+import logging
+import logging.config
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.test import Client
+
+from ledgerlink import logs
+from ledgerlink.context import RequestContext, current_request
+from ledgerlink.redaction import REDACTED, Redactor
+from tests.api.client import Api
+from users.models import User
+
+TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoxN30.c2lnbmF0dXJl-_x"
+HASH = "argon2$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNo"
+API_KEY = "ll_ab23cd45_" + "Zx9-" * 10 + "Zx9"
+SETTING = "Vq3n8pT0wZr5yKcL2sXh7bJd4mFg9aEu1iQoRt6vNxWe"
+
+
+def line_of(as_json: bool, message: str, *values: object, **options: Any) -> str:  # noqa: FBT001
+    """What the handler on stderr writes."""
+    config = logs.logging_config(level="INFO", as_json=as_json, secrets=[SETTING, "", "abc"])
+    made = dict(config["formatters"]["line"])
+    formatter = made.pop("()")(**made)
+    extra = options.pop("extra", {})
+    record = logging.getLogger("users.x").makeRecord(
+        "users.x", logging.INFO, "x.py", 1, message, values, options.get("exc_info"), extra=extra
+    )
+    return str(formatter.format(record))
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+@pytest.mark.parametrize(
+    ("message", "secret"),
+    [
+        (f"refused {TOKEN}, expired", TOKEN),
+        (f"Authorization: Bearer {TOKEN}", TOKEN),
+        ("Authorization: Basic YWxpY2U6eA==", "YWxpY2U6eA"),
+        (f"key {API_KEY} is revoked", API_KEY[12:]),
+        (f"stored {HASH}", "aGFzaGhhc2"),
+        ('body {"username": "alice", "password": "correct horse"}', "correct horse"),
+        ("data {'otp': '493817', 'password': 'it\"s'}", "493817"),
+        ("POST a=1&new_password=hunter2&b=2", "hunter2"),
+        ('{"refresh": "x.y.z", "access_token": "abc.def"}', "abc.def"),
+        ("Cookie: sessionid=k3jh4kjh; csrftoken=zzzz", "k3jh4kjh"),
+        ("redis://:hunter2@cache:6379/0", "hunter2"),
+        ("otpauth://totp/Ledger:alice?secret=ABCDEFGH", "ABCDEFGH"),
+        (f"signed with {SETTING}", SETTING),
+    ],
+)
+def test_secrets_are_taken_out(as_json: bool, message: str, secret: str) -> None:  # noqa: FBT001
+    error = ValueError(message)
+    failed = (ValueError, error, error.__traceback__)
+    for line in (
+        line_of(as_json, message),
+        line_of(as_json, "%s", message),
+        line_of(as_json, "it failed", exc_info=failed),
+    ):
+        assert secret not in line
+        assert REDACTED in line
+        if as_json:
+            json.loads(line)
+
+
+@pytest.mark.parametrize(
+    "ordinary",
+    [
+        "POST /api/v1/auth/password 200",
+        "the use of API key ll_ab23cd45 was not noted: OperationalError",
+        "http://127.0.0.1:4318/v1/traces does not answer",
+        "alice@example.com signed in, abc",
+    ],
+)
+def test_ordinary_lines_stay_as_they_are(ordinary: str) -> None:
+    assert Redactor([SETTING, "abc"])(None, "info", ordinary) == ordinary
+
+
+@pytest.fixture
+def request_context() -> Iterator[None]:
+    token = current_request.set(RequestContext("req-1", "a" * 32, "192.0.2.7"))
+    yield
+    current_request.reset(token)
+
+
+@pytest.mark.usefixtures("request_context")
+def test_a_line_has_the_ids_of_its_request_and_no_foreign_extra() -> None:
+    extra = {"status": 201, "request": "<WSGIRequest: GET '/?q=alice'>"}
+    line = json.loads(line_of(True, "%d rows", 3, extra=extra))
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {
+        "event": "3 rows",
+        "level": "info",
+        "logger": "users.x",
+        "request_id": "req-1",
+        "trace_id": "a" * 32,
+        "status": 201,
+    }
+
+
+def told(records: list[logging.LogRecord]) -> list[tuple[object, ...]]:
+    """Level, method, route, status and user of each request."""
+    names = ("levelname", "method", "route", "status", "user_id")
+    requests = [record for record in records if record.name == "ledgerlink.request_log"]
+    assert all(vars(record)["duration_ms"] > 0 for record in requests)
+    return [tuple(vars(record)[name] for name in names) for record in requests]
+
+
+def test_each_request_has_one_line(alice: User, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    as_alice = Api(alice)
+    as_alice.get("/api/v1/users/me")
+    as_alice.get("/api/v1/transactions/01a204c5-11bc-77df-ab65-030e8f2fd99f?reference=secret-7")
+    Client().get("/nowhere/alice@example.com")
+    Client().generic("BREW", "/api/v1/users/me")
+    Client().get("/health")
+    assert told(caplog.records) == [
+        ("INFO", "GET", "/api/v1/users/me", 200, alice.pk),
+        ("INFO", "GET", "/api/v1/transactions/<uuid:pk>", 404, alice.pk),
+        ("INFO", "GET", None, 404, None),
+        ("INFO", "other", "/api/v1/users/me", 401, None),
+        ("DEBUG", "GET", "/health", 200, None),
+    ]
+    assert "secret-7" not in caplog.text
+    assert "example.com" not in caplog.text
+
+
+def test_who_is_signed_in_to_the_back_office_is_told(
+    admin_client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    page = admin_client.get("/admin/")
+    (line,) = told(caplog.records)
+    assert line == ("INFO", "GET", "/admin/", 200, page.wsgi_request.user.pk)
+
+
+def test_a_noisy_logger_is_heard_seldom() -> None:
+    seldom = logs.Seldom(seconds=60)
+
+    def passes(name: str) -> bool:
+        return seldom.filter(logging.LogRecord(name, logging.ERROR, "", 0, "", (), None))
+
+    assert [passes("a"), passes("a"), passes("b"), passes("b")] == [True, False, True, False]
+    assert logs.Seldom(seconds=0).filter(logging.makeLogRecord({}))
+
+
+def test_an_unknown_level_is_refused_by_name() -> None:
+    assert logs.level_of("warning") == "WARNING"
+    with pytest.raises(ImproperlyConfigured, match="LOG_LEVEL is 'verbose'"):
+        logs.level_of("verbose")
