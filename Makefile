@@ -7,7 +7,7 @@ DEV      := $(VENV)/.installed-dev
 PYTHONS  := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test fuzz bench-pages bench-admin bench-api bench-metrics bench-tracing pictures image-steps restore-drill check format lock schema clean
+.PHONY: help run dev test fuzz bench-pages bench-admin bench-api bench-metrics bench-tracing pictures image-steps restore-drill screenshots check format lock schema clean
 
 # Installs one requirements file into the virtual environment: with uv where there is one.
 define install
@@ -58,6 +58,9 @@ image-steps: $(DEV) ## build and run the image without a container engine (root,
 
 restore-drill: $(DEV) ## back up, lose, restore and prove the books, on MariaDB
 	@$(BIN)/python -m tests.run --engine mariadb tests/compose/test_restore.py -s
+
+screenshots: $(DEV) ## pictures of the back-office for the documents, in docs/images
+	@$(BIN)/python -m tests.browser.screenshots
 
 check: $(DEV) ## lint, formatting, types, Dockerfile, system checks, migrations, the OpenAPI document
 	$(BIN)/ruff check .

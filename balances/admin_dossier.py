@@ -105,6 +105,6 @@ _OPTIONS = {
     "plugins": {"legend": {"display": False}},
     "scales": {
         "x": {"grid": {"display": False}, "ticks": _TICKS},
-        "y": {"grid": {"tickWidth": 0}, "ticks": _TICKS, "grace": "5%"},
+        "y": {"grid": {"tickWidth": 0}, "ticks": _TICKS},
     },
 }

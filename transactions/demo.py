@@ -72,9 +72,7 @@ HISTORY = (
     _Movement(_TRANSFER, "carol", "shop", "1249.00", "USD", "Laptop", "order 1041"),
     _Movement(_TRANSFER, "alice", "shop", "64.90", "USD", "Headphones", "order 1042"),
     _Movement(_TRANSFER, "bob", "shop", "18.50", "USD", "Charger", "order 1043"),
-    _Movement(
-        _WITHDRAWAL, "carol", House.EXTERNAL, "1500.00", "USD", "Above what is left: refused"
-    ),
+    _Movement(_WITHDRAWAL, "carol", House.EXTERNAL, "9500.00", "USD", "More than is left: refused"),
     _Movement(
         _TRANSFER, "carol", "shop", "320.00", "USD", "Camera, until it is sent", "order 1044", _WEEK
     ),

@@ -18,8 +18,8 @@ from playwright.sync_api import (
 )
 
 from tests.system_packages import CHROMIUM, program
-from transactions.demo import PASSWORD
 
+PASSWORD = "demo-pass-1234"  # as seed_demo prints it
 DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 WAIT = 20_000.0  # milliseconds: for a condition on a busy machine
@@ -145,11 +145,17 @@ class Office:
         self._sessions: dict[str, StorageState] = {}
 
     @contextmanager
-    def desk(self, username: str = "", size: ViewportSize = DESKTOP) -> Iterator[Desk]:
+    def desk(
+        self, username: str = "", size: ViewportSize = DESKTOP, *, dark: bool = False
+    ) -> Iterator[Desk]:
         """Signed in, unless no name is given. Nothing has gone wrong by the time it is left."""
         session = self._sessions.get(username)
         context = self._browser.new_context(
-            viewport=size, locale="en-GB", timezone_id="UTC", storage_state=session
+            viewport=size,
+            locale="en-GB",
+            timezone_id="UTC",
+            color_scheme="dark" if dark else "light",
+            storage_state=session,
         )
         try:
             made = Desk(context, self._url)

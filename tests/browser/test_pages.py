@@ -1,5 +1,7 @@
 """Every page that staff open day by day, on a desk and on a phone."""
 
+import csv
+import io
 import re
 from pathlib import Path
 from typing import Any
@@ -61,6 +63,25 @@ def test_hostile_text_is_shown_as_text(finance: Desk, server: LedgerServer) -> N
     finance.go(f"transactions/transaction/?q={made}")
     expect(finance.rows()).to_have_count(1)
     expect(finance.page).not_to_have_title("taken")
+
+
+def test_filtered_list_is_exported_with_no_formula_in_it(
+    finance: Desk, server: LedgerServer, tmp_path: Path
+) -> None:
+    payer, receiver = register(server, "10.00"), register(server)
+    payer.transfer(receiver, "1.00", reference=FORMULA)
+    payer.transfer(receiver, "100.00", reference="too much")
+    finance.go(f"transactions/transaction/?q={payer.username}")
+    finance.press("Filters")
+    finance.page.locator("#list-filters").get_by_label("Status").select_option("completed")
+    finance.press("Apply")
+    expect(finance.rows()).to_have_count(2)
+    with finance.page.expect_download() as download:
+        finance.follow("Export as CSV")
+    text = saved(download.value, tmp_path).read_text(encoding="utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["Type"] for row in rows] == ["Transfer", "Deposit"]
+    assert rows[0]["Reference"] == f"'{FORMULA}"
 
 
 def test_statement_is_downloaded(finance: Desk, server: LedgerServer, tmp_path: Path) -> None:
