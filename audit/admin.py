@@ -25,6 +25,7 @@ PAGES = {
     "user": "users_user_change",
     "transaction": "transactions_transaction_change",
     "balance": "balances_balance_change",
+    "approval": "transactions_approval_change",
 }
 FOUND_BY_ID = (*PAGES, "api_key")  # a key's page is not for everyone who reads the trail
 

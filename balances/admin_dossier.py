@@ -51,7 +51,7 @@ def _standing(request: HttpRequest, balance: Balance, now: datetime) -> dict[str
         "balance": balance,
         "posted": money(balance.amount, currency),
         "held": money(balance.held, currency) if balance.held else "",
-        "available": money(balance.available, currency),
+        "available": money(abs(balance.available), currency),
         "overdraft": money(overdraft, currency) if overdraft else "",
         "is_owed": owed > 0,
         "status": status,

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cache, wraps
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 from uuid import UUID
 
 from django.contrib import admin
@@ -28,11 +28,6 @@ from ledgerlink.admin_export import ExportAdmin
 from ledgerlink.admin_lists import LongList, Search
 from ledgerlink.key_times import keys_by_time
 from ledgerlink.pagination import EVERYWHERE, KeyRange
-
-if TYPE_CHECKING:  # unfold ships no types; its classes extend Django's
-    pass
-else:
-    pass
 
 Shown = TypeVar("Shown", bound=Callable[..., str])
 

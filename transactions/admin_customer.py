@@ -45,7 +45,7 @@ def activity(request: HttpRequest, user: User) -> Panel:
     newest = newest_of(list(balances), NEWEST, PARTIES)
     shown = {
         "lines": [_line(t, balances) for t in newest],
-        "all": reverse("admin:transactions_transaction_changelist", query={"q": user.username}),
+        "all": reverse("admin:transactions_transaction_changelist", query={"party": user.pk}),
     }
     return Panel("activity", "Recent activity", "admin/dossier/activity.html", shown)
 

@@ -94,9 +94,10 @@ def _who(names: dict[int, str], account: Account) -> str:
 
 def told(error: LedgerError, foreseen: UnitOutcome | None) -> str:
     """Why it can't be done, as a sentence."""
-    payers = [b for b, _ in foreseen.foreseen if b.house is None] if foreseen else []
-    if not isinstance(error, InsufficientFunds) or not payers:
+    posted = foreseen.outcomes[0].posted if foreseen and foreseen.outcomes else None
+    if not isinstance(error, InsufficientFunds) or foreseen is None or posted is None:
         return error.detail
+    payers = [b for b, _ in foreseen.foreseen if b.id == posted.transaction.source_id]
     names = _names(payers)
     has = (f"{names[a.user_id or 0]} has {money(a.available, a.currency)}" for a in payers)
     return f"Not enough is available: {', '.join(has)}."

@@ -77,7 +77,8 @@ def _owners(book: Book, order: Order) -> set[Owner]:
 
 
 def _require_second_person(book: Book, order: Order) -> None:
-    assert order.approved is None or order.approved.by.user_id != order.actor.user_id
+    if order.approved is not None and order.approved.by.user_id == order.actor.user_id:
+        raise errors.OwnRequest("Somebody else must approve it.")
     reversed_ = None
     if isinstance(order, Reversal):
         original = book.transaction_of(order)

@@ -63,6 +63,7 @@ STAFF_ROLES = frozenset({Role.AUDITOR, Role.FINANCE, Role.ADMIN})
 
 _READING = (
     "users.view_user",
+    "users.view_apikey",  # whose, what for, when last used; the key itself is nowhere
     "users.view_usernote",
     "balances.view_balance",
     "balances.view_balancehistory",
@@ -84,7 +85,6 @@ ADMIN_PERMISSIONS: dict[Role, tuple[str, ...]] = {
         *_WORKING,
         "users.add_user",
         "users.change_user",
-        "users.view_apikey",
         "users.add_apikey",
         "users.delete_apikey",  # to revoke: no key is deleted
     ),
