@@ -7,7 +7,7 @@ DEV      := $(VENV)/.installed-dev
 PYTHONS  := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test fuzz bench-pages bench-admin bench-api bench-metrics bench-tracing pictures image-steps restore-drill screenshots check format lock schema clean
+.PHONY: help run dev test fuzz bench-pages bench-admin bench-dashboard bench-api bench-metrics bench-tracing pictures image-steps restore-drill screenshots check format lock schema clean
 
 # Installs one requirements file into the virtual environment: with uv where there is one.
 define install
@@ -37,6 +37,9 @@ bench-pages: $(DEV) ## whether any page of an account with a million entries cos
 
 bench-admin: $(DEV) ## whether each list of the back-office is shown within 200 ms of a million rows
 	@$(BIN)/python -m bench.admin $(ARGS)
+
+bench-dashboard: $(DEV) ## whether the back-office's first page is shown within 300 ms
+	@$(BIN)/python -m bench.dashboard $(ARGS)
 
 bench-api: $(DEV) ## what each way of moving money costs beside a plain transfer; batch, PDF statement
 	@$(BIN)/python -m bench.requests $(ARGS)

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.db.models import Q
 
 from audit import admin_dashboard, admin_dossier  # noqa: F401 - they register their panels
-from audit.admin_filters import ActionFilter, ActorFilter, EntityFilter
+from audit.admin_filters import ActionFilter, ActorFilter, AfterFilter, EntityFilter
 from audit.admin_seals import SealAdmin, VerificationAdmin
 from audit.models import AuditLog
 from audit.wording import action_name, entity_name, in_words
@@ -48,7 +48,7 @@ COLUMNS = (
 @admin.register(AuditLog)
 class AuditLogAdmin(ReadOnlyAdmin):
     list_display = ("time", "actor", "action_shown", "entity", "summary", "address")
-    list_filter = (PeriodFilter, ActionFilter, ActorFilter, EntityFilter)
+    list_filter = (PeriodFilter, ActionFilter, ActorFilter, EntityFilter, AfterFilter)
     search_fields = ("actor", "entity", "request_id", "trace_id")
     search_help_text = "Username, id of a user or transaction, request or trace id"
     export_columns = COLUMNS

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from audit.models import AuditLog
 from audit.wording import action_name
+from ledgerlink.admin import number_of
 from ledgerlink.admin_filters import Chip, ChoiceFilter, Filter, TextFilter
 from ledgerlink.long_lists import Way
 from users.queries import user_called
@@ -64,3 +65,20 @@ class EntityFilter(Filter):
 
     def chips(self) -> Iterable[Chip]:
         return [Chip(f"About: {' '.join(self.given.values())}", [*self.given])]
+
+
+class AfterFilter(Filter):
+    """What was recorded after one record, such as the last of a seal, for links."""
+
+    title = "after record"
+    parameters = ("id__gt",)
+
+    def read(self, request: HttpRequest) -> Q:
+        number = number_of(self.given["id__gt"])
+        if number is None:
+            self.problem = "This is not the id of a record."
+            return Q()
+        return Q(pk__gt=number)
+
+    def ways(self) -> Sequence[Way]:
+        return [Way(self.condition, "pk")]

@@ -114,6 +114,8 @@ def questions(rows: int) -> Iterator[tuple[str, str, dict[str, str]]]:
         "oldest first": {"o": "0"},
         "a month": month,
         "the first day": early,
+        "completed in the last hours": {"completed_at__gte": day(rows)},
+        "completed in the last days": {"completed_at__gte": day(rows - 9000)},
         "failed": {"status": "failed"},
         "pending": {"status": "pending"},
         "completed": {"status": "completed"},

@@ -42,16 +42,24 @@ def moment(number: int) -> datetime:
 
 def key(number: int) -> UUID:
     """A UUIDv7 of the moment."""
-    milliseconds = int(moment(number).timestamp() * 1000)
+    return key_made(moment(number), number)
+
+
+def key_made(at: datetime, number: int) -> UUID:
+    milliseconds = int(at.timestamp() * 1000)
     return UUID(int=milliseconds << 80 | 0x7 << 76 | 0b10 << 62 | number)
 
 
 class Crowd:
     """`users` people with one balance each and `transactions` between them, from a fixed seed."""
 
-    def __init__(self, users: int, transactions: int) -> None:
+    def __init__(
+        self, users: int, transactions: int, start: datetime = START, step: timedelta = STEP
+    ) -> None:
         self.users = users
         self.transactions = transactions
+        self.start = start
+        self.step = step
         self.dice = random.Random(7)
         self.currency_of = [
             "USD" if number in {CAROL, DAVE} else self._one_of(CURRENCIES)
@@ -94,26 +102,28 @@ class Crowd:
     def _one_of(self, weights: dict[str, float]) -> str:
         return self.dice.choices(list(weights), list(weights.values()))[0]
 
+    def _moment(self, number: int) -> datetime:
+        return self.start + self.step * number
+
     def _user(self, number: int) -> Row:
         name = {CAROL: "carol", DAVE: "dave"}.get(number, f"user-{number}")
         role = "finance" if number % 5000 == 0 else "user"
         active = number % 997 != 0
-        at = moment(number % max(self.transactions, 1))
+        at = self._moment(number % max(self.transactions, 1))
         return number, "!", name, f"{name}@example.com", role, False, active, at, at
 
     def _balance(self, number: int) -> Row:
-        at, status = moment(0), "frozen" if number % 1999 == 0 else "active"
+        at, status = self.start, "frozen" if number % 1999 == 0 else "active"
         amount = int(10 ** self.dice.uniform(2, 9))
         currency = self.currency_of[number]
         return number, number, None, currency, amount, 0, 0, 0, 9, 9, status, "", at, at
 
-    @staticmethod
-    def _house(pk: int, house: str, currency: str) -> Row:
-        at = moment(0)
+    def _house(self, pk: int, house: str, currency: str) -> Row:
+        at = self.start
         return pk, None, house, currency, -(10**12), 0, 0, 0, 9, 9, "active", "", at, at
 
     def _transaction(self, number: int) -> Row:
-        at, kind = moment(number), self._one_of(TYPES)
+        at, kind = self._moment(number), self._one_of(TYPES)
         status = self._one_of(STATUSES)
         source, destination, currency = self._parties(number, kind)
         amount = int(10 ** self.dice.uniform(2, 8))
@@ -122,7 +132,7 @@ class Crowd:
         done = at if status == "completed" else None
         expires = at + timedelta(days=7) if held else None
         return (
-            key(number), kind, status, source, destination, amount, held, currency,
+            key_made(at, number), kind, status, source, destination, amount, held, currency,
             "Invoice", f"INV-{number:07}", {"order": number}, failure, at, at, done, expires,
         )  # fmt: skip
 

@@ -189,7 +189,7 @@ class PeriodFilter(Filter):
     def _bounds(name: str, text: str) -> tuple[datetime | None, datetime | None] | None:
         if name == "period":
             return _period(text)
-        at = _moment(text, later=_DAY if name == "until" else timedelta(0))
+        at = read_moment(text, later=_DAY if name == "until" else timedelta(0))
         if at is None:
             return None
         return (None, at) if name in {"until", "created_at__lt"} else (at, None)
@@ -201,7 +201,7 @@ class PeriodFilter(Filter):
             yield Chip(words[name].format(dict(self.options).get(text, text)), [name])
 
 
-def _moment(text: str, later: timedelta) -> datetime | None:
+def read_moment(text: str, later: timedelta = timedelta(0)) -> datetime | None:
     """A day, as its beginning, or a moment; without a time zone it is one of UTC."""
     try:
         at = parse_datetime(text) or parse_datetime(f"{text}T00:00")

@@ -25,6 +25,7 @@ from transactions.admin_colours import STATUS_COLOURS
 from transactions.admin_columns import TRANSACTION_COLUMNS
 from transactions.admin_dossier import RELATED, transaction_dossier
 from transactions.admin_filters import (
+    CompletionFilter,
     ReasonFilter,
     StatusFilter,
     TransactionPartyFilter,
@@ -73,6 +74,7 @@ class TransactionAdmin(DossierAdmin, ReadOnlyAdmin):
         IndexedAmountFilter,
         TransactionPartyFilter,
         ReasonFilter,
+        CompletionFilter,
     )
     list_select_related = ("source__user", "destination__user")
     search_fields = ("id", "reference", "username", "email")

@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 
 from balances.admin_filters import PartyFilter
-from ledgerlink.admin_filters import ChoiceFilter
+from ledgerlink.admin_filters import ChoiceFilter, Filter, read_moment
 from ledgerlink.long_lists import Way
 from transactions.enums import TransactionStatus, TransactionType
 from transactions.errors import PostingRefused
@@ -49,6 +49,23 @@ class ReasonFilter(ChoiceFilter):
 
     def ways(self) -> Sequence[Way]:
         return [Way(Q(status=TransactionStatus.FAILED))]
+
+
+class CompletionFilter(Filter):
+    """When the money moved, for links: on a day (UTC) or at a moment, or later."""
+
+    title = "completed from"
+    parameters = ("completed_at__gte",)
+
+    def read(self, request: HttpRequest) -> Q:
+        start = read_moment(self.given["completed_at__gte"])
+        if start is None:
+            self.problem = "This is not a day of completion."
+            return Q()
+        return Q(completed_at__gte=start)
+
+    def ways(self) -> Sequence[Way]:
+        return [Way(self.condition)]
 
 
 class TransactionPartyFilter(PartyFilter):

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from balances.money import format_amount, money
 from ledgerlink.dossier import Panel, panel
-from transactions.dashboard.overview import DAYS, FIGURE, PANEL, Figure, Overview, figure, wire
+from transactions.dashboard.overview import DAYS, FIGURE, PANEL, Figure, Overview, day, figure
 from transactions.enums import TransactionStatus, TransactionType
 from transactions.errors import refusal_of
 from transactions.totals import Sums, SumsByType
@@ -161,12 +161,12 @@ def _completed(
     overview: Overview, since: datetime, kind: TransactionType | None = None
 ) -> dict[str, str]:
     """The list of the completed ones."""
-    query = {"currency": overview.currency, "completed_at__gte": wire(since)}
-    return {"type__exact": kind.value, **query} if kind else query
+    query = {"currency": overview.currency, "completed_at__gte": day(since)}
+    return {"type": kind.value, **query} if kind else query
 
 
 def _failed(since: datetime, code: str = "") -> dict[str, str]:
-    query = {"status__exact": TransactionStatus.FAILED.value, "created_at__gte": wire(since)}
+    query = {"status": TransactionStatus.FAILED.value, "since": day(since)}
     return {**query, "failure_code": code} if code else query
 
 

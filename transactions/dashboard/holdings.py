@@ -16,8 +16,8 @@ from transactions.dashboard.overview import (
     WIDE,
     Figure,
     Overview,
+    day,
     figure,
-    wire,
 )
 from transactions.queries import PARTIES, largest_completed
 
@@ -99,7 +99,7 @@ def large_movements(request: HttpRequest, overview: Overview) -> Panel | None:
         query = {
             "currency": overview.currency,
             "amount_from": format_amount(least, overview.currency),
-            "completed_at__gte": wire(overview.start),
+            "completed_at__gte": day(overview.start),
         }
         context["all"] = figure(len(largest), TRANSACTIONS, **query)
         context["least"] = money(least, overview.currency)

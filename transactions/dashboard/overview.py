@@ -87,9 +87,9 @@ class Figure:
     address: str
 
 
-def wire(at: datetime) -> str:
-    """A moment in a query string, exact to the second."""
-    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
+def day(at: datetime) -> str:
+    """As the lists read it."""
+    return f"{at:%Y-%m-%d}"
 
 
 def figure(text: str | int, page: str, *args: object, **query: object) -> Figure:

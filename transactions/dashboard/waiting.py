@@ -23,7 +23,7 @@ def pending(request: HttpRequest, overview: Overview) -> Panel | None:
     past = Q(expires_at__lt=overview.now)
     waiting = Transaction.objects.filter(status=TransactionStatus.PENDING)
     counts = waiting.aggregate(all=Count("pk"), over=Count("pk", filter=past))
-    query = {"status__exact": TransactionStatus.PENDING.value}
+    query = {"status": TransactionStatus.PENDING.value}
     context: dict[str, Any] = {"figure": figure(counts["all"], TRANSACTIONS, **query)}
     if counts["over"]:
         query["expires_at__lt"] = rfc3339(overview.now)
