@@ -28,7 +28,7 @@ def test_application_does_all_its_work_as_a_user_who_may_change_no_table(
         alice, bob = register(server, "100.00"), register(server)
         assert alice.transfer(bob, "30.00").status_code == 201
         pending = alice.transfer(bob, "5.00", pending=True).json()["id"]
-        assert alice.post(f"transactions/{pending}/cancel", {}).status_code == 200
+        assert bob.post(f"transactions/{pending}/cancel", {}).status_code == 200
     finished = manage(env, "shell", "-c", ALL_JOBS)  # `reconcile` is one of them
     assert finished.returncode == 0, finished.stderr
 
