@@ -193,7 +193,7 @@ def check_metrics(**_kwargs: Any) -> list[checks.CheckMessage]:
                 "Nobody may read /metrics.",
                 hint="Set METRICS_TOKEN, or METRICS_NETWORKS to where Prometheus is; or turn "
                 "PROMETHEUS_ENABLED off.",
-                id="ledgerlink.W004",
+                id="ledgerlink.W005",
             )
         )
     return found

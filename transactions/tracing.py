@@ -2,7 +2,7 @@
 
 Connected only while there are traces. A batch is a trace of its own, since it serves several
 requests; it is linked to those that are traced, and theirs are linked to it
-(docs/adr/0013-batches-are-linked.md). One that serves none of them is not traced.
+(docs/adr/0015-batches-are-linked.md). One that serves none of them is not traced.
 """
 
 from collections.abc import Sequence

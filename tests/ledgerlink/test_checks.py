@@ -64,7 +64,7 @@ def test_sound_production_is_accepted(found: Any) -> None:
         ({"TRUSTED_PROXIES": ["proxy.internal", "*"]}, ["E004", "E004"]),
         ({"METRICS_NETWORKS": ["10.2.0.5/24"]}, ["E004"]),
         ({"METRICS_TOKEN": "short"}, ["E010"]),
-        ({"METRICS_NETWORKS": []}, ["W004"]),
+        ({"METRICS_NETWORKS": []}, ["W005"]),
         ({"METRICS_NETWORKS": [], "METRICS_TOKEN": GOOD}, []),
         ({"METRICS_NETWORKS": [], "PROMETHEUS_ENABLED": False}, []),
         ({"ALLOWED_HOSTS": []}, ["E005"]),
