@@ -124,8 +124,12 @@ class TransactionViewSet(ViewSet):
 
 
 def _key(request: Request, body: dict[str, Any]) -> Idempotency | None:
-    """A dry run neither uses a key up nor asks what it was used for."""
-    return None if body["dry_run"] else idempotency_of(request)
+    """A dry run neither uses a key up nor asks what it was used for.
+
+    Raises InvalidIdempotencyKey.
+    """
+    key = idempotency_of(request)
+    return None if body["dry_run"] else key
 
 
 def _visible(

@@ -187,3 +187,9 @@ def test_dry_run_of_what_was_sent_under_the_key_is_tried_anew(bob: User, as_alic
     assert response.status_code == 200
     assert "Idempotent-Replayed" not in response
     assert body_of(response)["id"] is None
+
+
+def test_key_that_can_not_be_used_is_refused_in_a_dry_run_as_well(bob: User, as_alice: Api) -> None:
+    body = {"to_user_id": bob.pk, "amount": "1.00", "dry_run": True}
+    response = as_alice.post(TRANSFER, body, key="two words")
+    assert_problem(response, 400, "invalid_idempotency_key")
