@@ -91,6 +91,7 @@ def test_workers_killed_under_load_are_counted_on(server: LedgerServer, director
         eventually(lambda: replaced(server, victims))
         paid = len(running.acknowledged)
         eventually(lambda: len(running.acknowledged) > paid + 20)
+    eventually(lambda: len(started(scrape(server)) - started(before)) == WORKERS)
     found = scrape(server)
     assert found[TRANSFERS] >= before[TRANSFERS] + 20
     assert started(found).isdisjoint(started(before))
