@@ -81,7 +81,8 @@ def test_redis_gone_means_that_requests_are_served(
     fault: str, server: LedgerServer, redis: Redis
 ) -> None:
     account = register(server)
-    assert [deposit(server, account) for _ in range(11)] == [201] * 10 + [429]
+    # Of 22, eleven are in one minute, even when it ends meanwhile.
+    assert {deposit(server, account) for _ in range(22)} == {201, 429}
     if fault == "paused":
         os.kill(redis.pid, signal.SIGSTOP)
     else:
