@@ -29,6 +29,7 @@ BEYOND_SCHEMAS = {
     "password_too_similar",
     "required",  # the currency of an amount
     "too_large",  # metadata, in bytes
+    "blank",  # of white space alone, of which Unicode has more than a pattern tells
     "too_many_decimals",
     "unique",
     "unknown_user",
