@@ -102,7 +102,7 @@ $(EMBEDDED): requirements-embedded.txt requirements-lock.txt | $(BIN)/python
 
 $(DEV): requirements-dev.txt requirements.txt requirements-embedded.txt requirements-lock.txt \
         | $(BIN)/python
-	@$(BIN)/python -m tests.system_packages mysql-headers
+	@$(BIN)/python -m bench.servers.packages mysql-headers
 	$(call install,requirements-dev.txt)
 	@touch $(EMBEDDED) $@
 

@@ -35,7 +35,7 @@ def main() -> int:
 
 def run(name: str, transactions: int, days: float) -> int:
     """Measure in a process of its own, which finds the engine in its environment."""
-    from tests.engines import embedded, standard
+    from bench.servers.engines import embedded, standard
 
     engine_of = {"sqlite": embedded, "mariadb": standard}[name]
     with engine_of() as engine, tempfile.TemporaryDirectory(prefix="ledger-bench-") as directory:

@@ -43,7 +43,7 @@ def engines_asked(name: str | None) -> list[str]:
 
 def run(name: str, entries: int) -> int:
     """Measure in a process of its own, which finds the engine in its environment."""
-    from tests.engines import embedded, standard
+    from bench.servers.engines import embedded, standard
 
     engine_of = {"sqlite": embedded, "mariadb": standard}[name]
     with engine_of() as engine, tempfile.TemporaryDirectory(prefix="ledger-bench-") as directory:

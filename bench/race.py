@@ -39,7 +39,7 @@ def main(module: str, measure: Callable[[int], int], *, rounds: int) -> int:
 
 
 def _run(module: str, name: str, rounds: int) -> int:
-    from tests.engines import embedded, standard
+    from bench.servers.engines import embedded, standard
 
     engine_of = {"sqlite": embedded, "mariadb": standard}[name]
     with engine_of() as engine, tempfile.TemporaryDirectory(prefix="ledger-bench-") as directory:
@@ -112,21 +112,17 @@ def race(rounds: int, servers: Mapping[str, Mapping[str, str]]) -> list[Contende
 
 
 def people() -> list[tuple[str, int]]:
-    from tests.books import fund, make_user
-    from users.tokens import issue
+    from bench.people import bearer, fund, make_users
 
-    users = [make_user(f"caller{number}") for number in range(CALLERS)]
-    for user in users:
-        fund(user, "10000.00")
+    users = make_users([f"caller{number}" for number in range(CALLERS)])
+    fund(users, 1_000_000)
     receivers = [*users[1:], users[0]]
-    return [
-        (f"Bearer {issue(user).access}", to.pk) for user, to in zip(users, receivers, strict=True)
-    ]
+    return [(bearer(user), to.pk) for user, to in zip(users, receivers, strict=True)]
 
 
 @contextmanager
 def _contenders(servers: Mapping[str, Mapping[str, str]]) -> Iterator[list[Contender]]:
-    from tests.servers import LedgerServer
+    from bench.servers.ledger import LedgerServer
 
     with ExitStack() as stack:
         made = []

@@ -44,7 +44,7 @@ def main() -> int:
 
 def run(name: str, rounds: int) -> int:
     """Measure in a process of its own, which finds the engine in its environment."""
-    from tests.engines import embedded, standard
+    from bench.servers.engines import embedded, standard
 
     engine_of = {"sqlite": embedded, "mariadb": standard}[name]
     with engine_of() as engine, tempfile.TemporaryDirectory(prefix="ledger-bench-") as directory:
@@ -101,14 +101,14 @@ def measure(name: str, rounds: int) -> int:
     django.setup()
     from django.core.management import call_command
 
-    from tests.servers import LedgerServer
+    from bench.servers.ledger import LedgerServer
 
     call_command("migrate", verbosity=0)
     token, key, bob = people()
     times: dict[str, list[float]] = defaultdict(list)
     with LedgerServer({}) as server:
         callers = []
-        for authorization in (f"Bearer {token}", f"Api-Key {key}"):
+        for authorization in (token, key):
             connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
             callers.append(Caller(connection, authorization, times))
         alice, backend = callers
@@ -121,16 +121,16 @@ def measure(name: str, rounds: int) -> int:
 
 
 def people() -> tuple[str, str, int]:
-    """Alice's access token and API key (she is an admin, who may do everything), and Bob's id."""
-    from tests.books import SYSTEM, fund, make_user
+    """Alice's two Authorization headers, of a token and of an API key (she is an admin, who may do
+    everything), and Bob's id."""
+    from bench.people import BENCH, bearer, fund, make_users
     from users.api_keys import create_api_key
     from users.roles import Role, Scope
-    from users.tokens import issue
 
-    alice, bob = make_user("alice", Role.ADMIN), make_user("bob")
-    fund(alice, "100000000.00")
-    new = create_api_key(user_id=alice.pk, name="bench", scopes=Scope.values, by=SYSTEM)
-    return issue(alice).access, new.text, bob.pk
+    [alice], [bob] = make_users(["alice"], Role.ADMIN), make_users(["bob"])
+    fund([alice], 10_000_000_000)
+    new = create_api_key(user_id=alice.pk, name="bench", scopes=Scope.values, by=BENCH)
+    return bearer(alice), f"Api-Key {new.text}", bob.pk
 
 
 def one_round(alice: Caller, backend: Caller, bob: int) -> None:

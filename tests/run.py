@@ -14,8 +14,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import FrameType
 
-from tests.engines import Engine, MissingEngineError, embedded, standard
-from tests.server_process import REPOSITORY
+from bench.servers.engines import Engine, MissingEngineError, embedded, standard
+from bench.servers.process import REPOSITORY
 
 ENGINES: dict[str, Callable[[], AbstractContextManager[Engine]]] = {
     "sqlite": embedded,

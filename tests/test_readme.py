@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.servers.process import REPOSITORY
 from tests.compose.stack import interpolated
 from tests.databases import own_database
-from tests.server_process import REPOSITORY
 from tests.servers import LedgerServer
 
 README = (REPOSITORY / "README.md").read_text()

@@ -7,8 +7,9 @@ import MySQLdb
 import pytest
 import redis
 
-from tests.server_process import Server, ServerError
-from tests.servers import MariaDB, Redis
+from bench.servers.mariadb import MariaDB
+from bench.servers.process import Server, ServerError
+from bench.servers.redis import Redis
 
 
 def assert_gone(server: Server, pid: int) -> None:

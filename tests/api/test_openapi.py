@@ -11,10 +11,10 @@ from drf_spectacular.renderers import OpenApiYamlRenderer
 from drf_spectacular.validation import validate_schema
 
 from balances.typed_amounts import OtherCurrency
+from bench.servers.process import REPOSITORY
 from ledgerlink.errors import LedgerError
 from ledgerlink.schema_problems import REFUSALS
 from tests.api.client import Api, body_of
-from tests.server_process import REPOSITORY
 from transactions.backfill import HistoryContradicted
 from transactions.csv_lines import ImportRefused
 from transactions.errors import (

@@ -8,7 +8,7 @@ from pytest_django import Settings
 
 from balances.cache import BalanceCache, NoBalanceCache, balance_cache
 from balances.cache_redis import RedisBalanceCache
-from tests.servers import Redis
+from bench.servers.redis import Redis
 
 
 @pytest.fixture(scope="session")

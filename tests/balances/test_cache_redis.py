@@ -13,12 +13,12 @@ import pytest
 from balances.cache import TTL_SECONDS
 from balances.cache_redis import GENERATION, RedisBalanceCache
 from balances.queries import shown_balances
+from bench.servers.process import REPOSITORY
+from bench.servers.redis import Redis
 from ledgerlink.redis_breaker import REST_SECONDS
 from tests.balances.test_cache import USER, account, fill, seen
 from tests.books import fund, post_one, transfer
 from tests.concurrency import PATIENCE, eventually
-from tests.server_process import REPOSITORY
-from tests.servers import Redis
 from users.models import User
 
 Fault = Callable[[Redis], AbstractContextManager[None]]

@@ -15,6 +15,7 @@ from balances.decimals import forget_proved
 from balances.enums import House
 from balances.errors import CurrencyRedefined
 from balances.models import Balance, Currency
+from bench.servers.process import free_port
 from ledgerlink.checks import refuse_bad_settings
 from tests.api.client import Api, body_of
 from tests.books import (
@@ -27,7 +28,6 @@ from tests.books import (
     post_one,
     transfer,
 )
-from tests.server_process import free_port
 from transactions.batches import post_units
 from transactions.instructions import Unit, UnitOutcome
 from users.models import User

@@ -17,7 +17,7 @@ from playwright.sync_api import (
     expect,
 )
 
-from tests.system_packages import CHROMIUM, program
+from bench.servers.packages import CHROMIUM, program
 
 PASSWORD = "demo-pass-1234"  # as seed_demo prints it
 DESKTOP: ViewportSize = {"width": 1280, "height": 900}

@@ -9,8 +9,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from bench.servers.process import REPOSITORY, run
 from tests.browser.desk import PHONE, Desk, Office, launch
-from tests.server_process import REPOSITORY, run
 from tests.servers import LedgerServer
 
 IMAGES = REPOSITORY / "docs" / "images"

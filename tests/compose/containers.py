@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests import system_packages
+from bench.servers import packages
+from bench.servers.mariadb import MariaDB
+from bench.servers.packages import program
+from bench.servers.process import REPOSITORY
+from bench.servers.redis import Redis
 from tests.compose.stack import SECRETS, services, shell
 from tests.e2e.world import migrate
-from tests.server_process import REPOSITORY
-from tests.servers import MariaDB, Redis
-from tests.system_packages import program
 
 STACK = services(APP_ENV="production", DB_USER="books", MIGRATION_USER="books_migration", **SECRETS)
 
@@ -70,7 +71,7 @@ class Cache(Redis):
         self.password = SECRETS["REDIS_PASSWORD"]
 
     def start(self) -> None:
-        system_packages.REDIS.ensure()
+        packages.REDIS.ensure()
         self.make_directory()
         text = (REPOSITORY / "config/redis/redis.conf").read_text()
         config = self.directory / "redis.conf"

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.server_process import REPOSITORY
+from bench.servers.process import REPOSITORY
 
 COMMAND = Path(sys.executable).parent / "docker-compose"
 FILES = [

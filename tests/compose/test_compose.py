@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from bench.servers.process import REPOSITORY
 from tests.compose.stack import FILES, SECRETS, compose, interpolated, services, shell
 from tests.monitoring.test_grafana import GRAFANA
-from tests.server_process import REPOSITORY
 from tests.test_readme import listed_variables
 
 DEVELOPMENT = services()

@@ -11,10 +11,10 @@ import yaml
 from django.conf import settings
 from django.core.management import get_commands, load_command_class
 
+from bench.servers.process import REPOSITORY
 from ledgerlink.schedule import DailyAt
 from tests.compose.containers import STACK
 from tests.compose.stack import COMMAND
-from tests.server_process import REPOSITORY
 from tests.test_readme import listed_variables
 
 TEXT = (REPOSITORY / "docs" / "operations.md").read_text()

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.servers.process import REPOSITORY
 from tests.compose.containers import Containers, Database
 from tests.concurrency import eventually
 from tests.e2e.storm import storm
 from tests.e2e.world import STANDARD, assert_reconciled, manage, register
-from tests.server_process import REPOSITORY
 from tests.servers import LedgerServer
 
 pytestmark = pytest.mark.skipif(not STANDARD, reason="SQLite is a file")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.servers.process import REPOSITORY
 from tests.e2e.world import assert_reconciled, environment, manage
-from tests.server_process import REPOSITORY
 from tests.servers import LedgerServer
 
 PAGE = (REPOSITORY / "docs" / "api.md").read_text()

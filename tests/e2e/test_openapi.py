@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from bench.servers.process import REPOSITORY
 from tests.e2e.world import assert_reconciled, environment
-from tests.server_process import REPOSITORY
 from tests.servers import LedgerServer
 
 SECONDS = int(os.environ.get("FUZZ_SECONDS", "20"))

@@ -9,6 +9,8 @@ import httpx
 import pytest
 from redis import Redis as RedisClient
 
+from bench.servers.mariadb import MariaDB
+from bench.servers.redis import Redis
 from tests.concurrency import eventually
 from tests.e2e.storm import rage, storm
 from tests.e2e.world import (
@@ -21,7 +23,7 @@ from tests.e2e.world import (
     migrate,
     register,
 )
-from tests.servers import LedgerServer, MariaDB, Redis
+from tests.servers import LedgerServer
 
 GENERATION = "ledgerlink:balances:generation"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bench.servers.process import ServerError
 from tests.e2e.world import environment
-from tests.server_process import ServerError
 from tests.servers import LedgerServer
 
 GOOD = {

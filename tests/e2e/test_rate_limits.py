@@ -10,10 +10,11 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
+from bench.servers.redis import Redis
 from tests.concurrency import eventually
 from tests.databases import own_database
 from tests.e2e.world import STANDARD, WORKERS, Account, client, migrate, register
-from tests.servers import LedgerServer, Redis
+from tests.servers import LedgerServer
 
 
 @pytest.fixture(scope="module")

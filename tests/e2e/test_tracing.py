@@ -13,10 +13,10 @@ from functools import partial
 
 import pytest
 
+from bench.servers.process import REPOSITORY, free_port
 from tests.concurrency import at_once
 from tests.e2e.world import PASSWORD, STANDARD, WORKERS, Account, manage, register
 from tests.otlp import CLIENT, SERVER, Collector, Span, collector
-from tests.server_process import REPOSITORY, free_port
 from tests.servers import LedgerServer
 
 ROUTE = "POST api/v1/transactions/transfer"

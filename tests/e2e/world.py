@@ -14,10 +14,11 @@ from typing import Any
 import httpx
 from django.conf import settings
 
+from bench.servers.process import REPOSITORY
+from bench.servers.redis import Redis
 from tests import leaks
 from tests.databases import own_database
-from tests.server_process import REPOSITORY
-from tests.servers import LedgerServer, Redis
+from tests.servers import LedgerServer
 
 STANDARD = bool(settings.DB_HOST)  # MariaDB and Redis; else SQLite and one process
 WORKERS = 3 if STANDARD else 1

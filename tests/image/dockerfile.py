@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
-from tests.server_process import REPOSITORY
+from bench.servers.process import REPOSITORY
 
 
 @dataclass(frozen=True)

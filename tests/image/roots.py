@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from tests.system_packages import Requirement, program
+from bench.servers.packages import Requirement, program
 
 DEBOOTSTRAP = Requirement(
     purpose="Running the steps of the image",

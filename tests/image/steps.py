@@ -19,11 +19,12 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from bench.servers.mariadb import MariaDB
+from bench.servers.packages import program
+from bench.servers.process import REPOSITORY, Server
+from bench.servers.redis import Redis
 from tests.image.dockerfile import Stage, Step, send_context, stages
 from tests.image.roots import Root, base_root, megabytes
-from tests.server_process import REPOSITORY, Server
-from tests.servers import MariaDB, Redis
-from tests.system_packages import program
 
 
 def build(stage: Stage, root: Root, context: Path, built: Mapping[str, Root]) -> None:

@@ -3,8 +3,8 @@
 import re
 import sys
 
+from bench.servers.process import REPOSITORY
 from tests.image.dockerfile import is_ignored, stages
-from tests.server_process import REPOSITORY
 
 BUILD, SHIPPED = stages()
 

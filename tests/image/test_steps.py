@@ -10,11 +10,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bench.servers.process import ServerError
 from tests.concurrency import eventually
 from tests.e2e.test_production import GOOD
 from tests.e2e.world import STANDARD, environment
 from tests.image.dockerfile import send_context, stages
-from tests.server_process import ServerError
 from tests.servers import LedgerServer
 
 BUILD, SHIPPED = stages()

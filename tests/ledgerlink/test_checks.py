@@ -10,10 +10,10 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
+from bench.servers.process import REPOSITORY
 from ledgerlink.checks import check_metrics, check_settings, refuse_bad_settings
 from ledgerlink.tracing.checks import check_tracing
 from tests.ledgerlink.test_secrets import GOOD
-from tests.server_process import REPOSITORY
 
 SOUND: dict[str, Any] = {
     "APP_ENV": "production",

@@ -13,9 +13,9 @@ from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
+from bench.servers.process import REPOSITORY
 from ledgerlink.metrics import requests, stored
 from tests.ledgerlink.test_secrets import GOOD
-from tests.server_process import REPOSITORY
 
 PROXY, PROMETHEUS, STRANGER = "10.0.0.1", "10.0.5.9", "203.0.113.9"
 

@@ -15,6 +15,7 @@ from django.test import RequestFactory
 from django.urls import URLPattern, get_resolver
 from pytest_django import Settings
 
+from bench.servers.redis import Redis
 from ledgerlink.counters import RedisCounters
 from ledgerlink.rate_limits import (
     KNOWN_SECONDS,
@@ -30,7 +31,6 @@ from ledgerlink.rates import rates
 from ledgerlink.redis_breaker import REST_SECONDS, RedisBreaker
 from tests.concurrency import at_once, eventually
 from tests.rate_clock import RateClock
-from tests.servers import Redis
 
 ALICE = Caller("203.0.113.9", user_id=1, role="user")
 BOB = Caller("203.0.113.9", user_id=2, role="user")

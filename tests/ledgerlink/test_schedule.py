@@ -13,10 +13,10 @@ import pytest
 from django.conf import settings
 from django.core.management import get_commands
 
+from bench.servers.process import REPOSITORY
 from ledgerlink import schedule
 from ledgerlink.schedule import DailyAt, Every, Job, Scheduler
 from tests.concurrency import eventually
-from tests.server_process import REPOSITORY
 
 NOON = datetime(2026, 3, 29, 12, 0, tzinfo=UTC)
 

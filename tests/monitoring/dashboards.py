@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.server_process import REPOSITORY
+from bench.servers.process import REPOSITORY
 
 FOLDER = REPOSITORY / "config" / "grafana" / "dashboards"
 

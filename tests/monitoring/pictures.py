@@ -16,12 +16,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.servers.packages import program
+from bench.servers.process import REPOSITORY
 from tests.monitoring.dashboards import dashboards, panels
 from tests.monitoring.drawing import WIDTH, legend_of, page
 from tests.monitoring.prometheus import Prometheus
 from tests.monitoring.visuals import Found
-from tests.server_process import REPOSITORY
-from tests.system_packages import program
 
 IMAGES = REPOSITORY / "docs" / "images"
 SECONDS = 300
@@ -42,7 +42,7 @@ def main() -> int:
     if options.here:
         take(options.seconds)
         return 0
-    from tests.engines import standard
+    from bench.servers.engines import standard
 
     with standard() as engine:
         command = [sys.executable, "-m", "tests.monitoring.pictures", "--here"]

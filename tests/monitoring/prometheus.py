@@ -8,9 +8,9 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests import system_packages
-from tests.server_process import REPOSITORY, Server
-from tests.system_packages import program
+from bench.servers import packages
+from bench.servers.packages import program
+from bench.servers.process import REPOSITORY, Server, run
 
 CONFIG = REPOSITORY / "config" / "prometheus"
 Sample = tuple[float, float]  # seconds since the epoch, value
@@ -35,7 +35,7 @@ class Prometheus(Server):
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        system_packages.PROMETHEUS.ensure()
+        packages.PROMETHEUS.ensure()
         self.make_directory()
         shutil.copytree(CONFIG / "rules", self.directory / "rules")
         (self.directory / "token").write_text(self._token)
@@ -103,7 +103,5 @@ class Prometheus(Server):
 
 def promtool(*arguments: str | Path) -> str:
     """What it printed; raises ServerError when it finds fault."""
-    from tests.server_process import run
-
-    system_packages.PROMETHEUS.ensure()
+    packages.PROMETHEUS.ensure()
     return run([program("promtool"), *map(str, arguments)])

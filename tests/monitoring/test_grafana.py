@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests import system_packages
+from bench.servers import packages
+from bench.servers.packages import program
+from bench.servers.process import REPOSITORY
 from tests.e2e.world import STANDARD
 from tests.monitoring.dashboards import FOLDER, all_panels, dashboards
-from tests.server_process import REPOSITORY
-from tests.system_packages import program
 
 pytestmark = pytest.mark.skipif(not STANDARD, reason="once is enough")
 
@@ -33,7 +33,7 @@ NODE = REPOSITORY / "var" / "grafana-schema"
 @pytest.fixture(scope="module")
 def compiler() -> str:
     """TypeScript's, beside Grafana's schema in NODE."""
-    system_packages.NPM.ensure()
+    packages.NPM.ensure()
     wanted = f"{GRAFANA} {TYPESCRIPT}"
     stamp = NODE / "installed"
     if not stamp.exists() or stamp.read_text() != wanted:

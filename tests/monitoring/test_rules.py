@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bench.servers.process import REPOSITORY
 from tests.e2e.world import STANDARD
 from tests.monitoring.prometheus import CONFIG, promtool
-from tests.server_process import REPOSITORY
 
 pytestmark = pytest.mark.skipif(not STANDARD, reason="once is enough")
 

@@ -14,8 +14,8 @@ from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
 
+from bench.servers.process import REPOSITORY
 from tests.databases import own_database
-from tests.server_process import REPOSITORY
 
 APPS = ("audit", "balances", "transactions", "users")
 TRIGGERS = {

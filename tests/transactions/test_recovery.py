@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from bench.servers.process import free_port
 from ledgerlink.errors import Unavailable
 from tests.books import (
     SYSTEM,
@@ -22,7 +23,6 @@ from tests.books import (
 )
 from tests.concurrency import in_background
 from tests.faulty_network import CutOnCommit
-from tests.server_process import free_port
 from tests.signals import connected
 from transactions import errors
 from transactions.instructions import Order, Reversal, Settlement

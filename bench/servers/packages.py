@@ -1,6 +1,6 @@
 """Finds the system programs and headers the tests need; installs them on Debian when root.
 
-Standard library only: `python3 -m tests.system_packages mysql-headers` runs before the virtual
+Standard library only: `python3 -m bench.servers.packages mysql-headers` runs before the virtual
 environment holds anything.
 """
 
@@ -142,7 +142,7 @@ def _apt_get(*arguments: str) -> None:
 def main() -> int:
     """Install the compiler and headers of mysqlclient; exit 1 with the remedy when it cannot."""
     if sys.argv[1:] != ["mysql-headers"]:
-        sys.stderr.write("usage: python -m tests.system_packages mysql-headers\n")
+        sys.stderr.write("usage: python -m bench.servers.packages mysql-headers\n")
         return 2
     try:
         MYSQL_HEADERS.ensure()

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import MySQLdb
 import redis
 
-from tests.server_process import ServerError
-from tests.servers import MariaDB, Redis
-from tests.system_packages import MissingSystemPackageError
+from bench.servers.mariadb import MariaDB
+from bench.servers.packages import MissingSystemPackageError
+from bench.servers.process import ServerError
+from bench.servers.redis import Redis
 
 DATABASE_KEYS = ("DB_HOST", "DB_PORT", "DB_USER", "DB_PASSWORD", "DB_NAME")
 REDIS_KEYS = ("REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD", "REDIS_DB")
