@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
@@ -15,6 +15,7 @@ from audit.models import AuditLog, Seal
 from audit.representation import represent_record, represent_seal
 from ledgerlink.pagination import KeyRange, paginate
 from ledgerlink.serializers import MAX_ID, MomentField, PageQuery
+from ledgerlink.texts import exactly
 from users.permissions import caller
 from users.roles import Capability
 
@@ -91,15 +92,21 @@ def _first_since(moment: datetime) -> int:
 
 
 def _matching(query: Mapping[str, Any]) -> QuerySet[AuditLog]:
-    lookups = {
-        "actor": "actor_id",
-        "action": "action",
-        "entity_type": "entity_type",
-        "entity_id": "entity_id",
-        "request_id": "request_id",
-        "from": "created_at__gte",
-        "to": "created_at__lt",
-    }
-    return AuditLog.objects.filter(
-        **{lookup: query[name] for name, lookup in lookups.items() if name in query}
-    )
+    found = Q()
+    for name, column in _COLUMNS.items():
+        if name in query:
+            found &= exactly(column, query[name])
+    if "from" in query:
+        found &= Q(created_at__gte=query["from"])
+    if "to" in query:
+        found &= Q(created_at__lt=query["to"])
+    return AuditLog.objects.filter(found)
+
+
+_COLUMNS = {
+    "actor": "actor_id",
+    "action": "action",
+    "entity_type": "entity_type",
+    "entity_id": "entity_id",
+    "request_id": "request_id",
+}

@@ -222,6 +222,16 @@ def pairs(entries: int) -> Iterator[tuple[str, Ask, Ask]]:
         all_transactions(),
         all_transactions(cursor=oldest_key),
     )
+    yield (
+        "transactions of one reference",
+        transactions(reference=f"R-{late}"),
+        transactions(reference=f"R-{early}"),
+    )
+    yield (
+        "transactions: first page, and one reference",
+        transactions(),
+        transactions(reference="R-1"),
+    )
     yield "transactions: first page, and a period", transactions(), transactions(**days(early))
     everything = {"from": wire(moment(0)), "to": wire(moment(entries))}
     yield (

@@ -1,4 +1,4 @@
-"""What does each way of moving money cost, beside a plain transfer? Run `python -m bench.requests`.
+"""What does each request cost, beside a plain transfer? Run `python -m bench.requests`.
 
 Starts the real server on SQLite and on MariaDB with Redis, and asks one request after another over
 one connection, the kinds in turn so that other programs disturb all alike. Prints the median of
@@ -24,6 +24,7 @@ from typing import Any
 ROUNDS = 300
 WARM_UP = 30  # rounds that are not counted
 BATCHES = 15
+ENTRIES = 50  # in the statement: as many as the history has on a page
 MAX_RATIO = 1.3
 MAX_BATCH = {"sqlite": None, "mariadb": 250.0}  # ms
 MAX_STATEMENT = 1000.0  # ms
@@ -112,10 +113,12 @@ def measure(name: str, rounds: int) -> int:
             connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
             callers.append(Caller(connection, authorization, times))
         alice, backend = callers
+        over = period_of_entries(alice, bob)
         for number in range(WARM_UP + rounds):
             if number == WARM_UP:
                 times.clear()
-            one_round(alice, backend, bob)
+            movements(alice, backend, bob)
+            readings(alice, over)
         worst = report(times)
         return int(large(alice, bob, name) or worst > MAX_RATIO)
 
@@ -133,11 +136,20 @@ def people() -> tuple[str, str, int]:
     return bearer(alice), f"Api-Key {new.text}", bob.pk
 
 
-def one_round(alice: Caller, backend: Caller, bob: int) -> None:
+def period_of_entries(alice: Caller, bob: int) -> str:
+    """Makes `ENTRIES` transfers; returns the query of the period in which they were made."""
+    body = {"to_user_id": bob, "amount": "1.00"}
+    moments = [alice.post("first", "transfer", body)["created_at"] for _ in range(ENTRIES + 1)]
+    return f"from={moments[0]}&to={moments[-1]}"
+
+
+def movements(alice: Caller, backend: Caller, bob: int) -> None:
     """One of each kind; what a capture, cancel or reversal is about is made just before."""
     body = {"to_user_id": bob, "amount": "1.00"}
     alice.post(PLAIN, "transfer", body)
-    alice.post("transfer with a key", "transfer", body, str(uuid.uuid4()))
+    key = str(uuid.uuid4())
+    alice.post("transfer with a key", "transfer", body, key)
+    alice.post("its replay", "transfer", body, key)
     backend.post("transfer by API key", "transfer", body)
     alice.post("deposit", "deposit", {"amount": "1.00"})
     alice.post("withdrawal", "withdraw", {"amount": "1.00"})
@@ -150,6 +162,19 @@ def one_round(alice: Caller, backend: Caller, bob: int) -> None:
     guarded = {"expected_version": moved["balance"]["version"] + 1, "min_balance_after": "1.00"}
     alice.post("guarded transfer", "transfer", body | guarded)
     alice.post("dry run", "transfer", body | {"dry_run": True})
+
+
+def readings(alice: Caller, period: str) -> None:
+    """One of each; `period` is the query of one that is over."""
+    at = period.rpartition("=")[2]
+    alice.get("all balances", "balances/current")
+    alice.get("one balance", "balances/current?currency=USD")
+    alice.get("balance at a moment", f"balances/current?currency=USD&at={at}")
+    alice.get("history, a page of 50", "balances/history")
+    alice.get("history of a period, a page of 50", f"balances/history?{period}")
+    alice.get(f"JSON statement of {ENTRIES} entries", f"balances/statement?currency=USD&{period}")
+    listed = json.loads(alice.get("transactions, a page of 50", "transactions"))
+    alice.get("one transaction", f"transactions/{listed['results'][0]['id']}")
 
 
 def report(times: dict[str, list[float]]) -> float:

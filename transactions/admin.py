@@ -18,7 +18,7 @@ from ledgerlink.admin_lists import Search
 from ledgerlink.dossier import DossierAdmin
 from ledgerlink.long_lists import Way
 from ledgerlink.pagination import KeyRange
-from ledgerlink.prefixes import begins_with
+from ledgerlink.texts import begins_with
 from transactions import admin_customer  # noqa: F401 - registers its panels
 from transactions.admin_approvals import ApprovalAdmin
 from transactions.admin_colours import STATUS_COLOURS

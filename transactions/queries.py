@@ -22,6 +22,7 @@ from django.db.models import (
 from balances.models import Balance
 from balances.queries import balances_of
 from ledgerlink.pagination import KeyRange
+from ledgerlink.texts import exactly
 from ledgerlink.walks import only
 from transactions.enums import TransactionStatus
 from transactions.models import Transaction
@@ -82,8 +83,10 @@ def _only(
     rows: QuerySet[Transaction], wanted: Q, filters: Mapping[str, Any]
 ) -> QuerySet[Transaction]:
     """Found in the order of their keys, or among the few of one reference or original."""
-    few = {"reference": filters.get("reference"), "reverses": filters.get("reverses")}
-    return only(rows.filter(_given(**few)), wanted)
+    few = _given(reverses=filters.get("reverses"))
+    if "reference" in filters:
+        few &= exactly("reference", filters["reference"])
+    return only(rows.filter(few), wanted)
 
 
 def _given(**lookups: Any) -> Q:

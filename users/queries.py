@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from ledgerlink.prefixes import begins_with
+from ledgerlink.texts import begins_with
 from users.models import User
 
 SOME = 10

@@ -55,6 +55,19 @@ def found(api: Api, **query: object) -> list[int]:
     return [record["id"] for record in body_of(response)["results"]]
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"request_id": "REQ-42"},
+        {"action": "Transaction.completed"},
+        {"entity_type": "TRANSACTION"},
+    ],
+    ids=str,
+)
+def test_trail_tells_capitals_apart(query: dict[str, str], paid: AuditLog, as_finance: Api) -> None:
+    assert found(as_finance, **query) == []
+
+
 def test_trail_is_found_by_each_of_its_sides(paid: AuditLog, alice: User, as_finance: Api) -> None:
     every = found(as_finance)
     assert len(every) == 2  # the funding of Alice and her payment, newest first

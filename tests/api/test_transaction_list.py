@@ -17,6 +17,7 @@ from tests.api.client import (
 from tests.books import deposit, fund, post_one, reverse, transfer, withdrawal
 from transactions.instructions import Instruction
 from transactions.models import Transaction
+from transactions.queries import transaction_streams
 from users.models import User
 
 Made = dict[str, Transaction]
@@ -125,6 +126,22 @@ def test_list_filters(
     query: dict[str, str], expected: list[str], made: Made, as_alice: Api
 ) -> None:
     assert names(made, as_alice.get(TRANSACTIONS, **query)) == expected
+
+
+@pytest.mark.parametrize("other", ["inv-é1", "INV-e1", "inv-e1 ", "inv"])
+def test_list_tells_references_apart_by_each_character(
+    other: str, alice: User, as_alice: Api, as_auditor: Api
+) -> None:
+    asked = post(deposit(alice, "1.00", reference="inv-e1"))
+    post(deposit(alice, "1.00", reference=other))
+    for api in (as_alice, as_auditor):
+        page = body_of(api.get(TRANSACTIONS, reference="inv-e1"))
+        assert [t["id"] for t in page["results"]] == [str(asked.pk)]
+
+
+def test_reference_is_looked_up_in_its_index(alice: User) -> None:
+    (everybody,) = transaction_streams(None, {"reference": "inv-1"})
+    assert "transaction_by_reference" in everybody.order_by("-pk").explain()
 
 
 def test_list_filters_by_counterparty(
