@@ -50,7 +50,8 @@ def run(name: str, entries: int) -> int:
         print(f"==== {engine.name}, {entries:,} entries ====", flush=True)
         command = [sys.executable, "-m", "bench.pages", "--here", "--entries", str(entries)]
         database = str(Path(directory) / "bench.sqlite3")
-        env = {**engine.env, "SQLITE_PATH": database, "RATELIMIT_ENABLE": "false"}
+        quiet = {"RATELIMIT_ENABLE": "false", "LOG_LEVEL": "WARNING"}
+        env = {**engine.env, "SQLITE_PATH": database, **quiet}
         return subprocess.run(command, env=env, check=False).returncode
 
 
@@ -92,6 +93,7 @@ def load(entries: int) -> None:
     """Alice's account: transfers from and to Bob in turn, one every 30 seconds."""
     from django.db.transaction import atomic
 
+    from audit.models import AuditLog
     from balances.models import Balance, BalanceHistory
     from ledgerlink.rows import insert_rows
     from transactions.models import Transaction
@@ -114,6 +116,7 @@ def load(entries: int) -> None:
                 Transaction, TRANSACTION, [transaction(n, mine.pk, his.pk) for n in numbers]
             )
             insert_rows(BalanceHistory, ENTRY, [entry(n, mine.pk) for n in numbers])
+            insert_rows(AuditLog, RECORD, [record(n, alice.pk) for n in numbers])
 
 
 TRANSACTION = (
@@ -141,6 +144,17 @@ ENTRY = (
     "version",
     "created_at",
 )
+RECORD = (
+    "actor_id",
+    "actor_name",
+    "action",
+    "entity_type",
+    "entity_id",
+    "details",
+    "request_id",
+    "trace_id",
+    "created_at",
+)
 
 
 def moment(number: int) -> datetime:
@@ -165,6 +179,12 @@ def entry(number: int, mine: int) -> tuple[Any, ...]:
     return mine, key(number), after - before, before, after, number + 1, moment(number)
 
 
+def record(number: int, actor: int) -> tuple[Any, ...]:
+    """Of the audit trail."""
+    who, about = (str(actor), "alice"), ("transaction", str(key(number)))
+    return *who, "transaction.completed", *about, {}, f"request-{number}", "", moment(number)
+
+
 def pairs(entries: int) -> Iterator[tuple[str, Ask, Ask]]:
     """What is asked at the newest end, and the same at the oldest."""
     from django.conf import settings
@@ -183,7 +203,7 @@ def pairs(entries: int) -> Iterator[tuple[str, Ask, Ask]]:
 
     history, transactions = asking("balances/history"), asking("transactions")
     current, statement = asking("balances/current"), asking("balances/statement")
-    all_transactions = asking("transactions", "auditor")
+    all_transactions, trail = asking("transactions", "auditor"), asking("audit", "auditor")
 
     def days(first: int) -> dict[str, str]:
         return {"from": wire(moment(first)), "to": wire(moment(first + 100))}
@@ -248,6 +268,19 @@ def pairs(entries: int) -> Iterator[tuple[str, Ask, Ask]]:
         "history of a year: first and last page",
         history(**everything),
         history(**everything, cursor=oldest_place),
+    )
+    oldest_record = Cursor("50").encode()
+    by_alice = {"actor": User.objects.get(username="alice").pk}
+    yield "audit trail: first and last page", trail(), trail(cursor=oldest_record)
+    yield (
+        "audit trail of an actor: first and last page",
+        trail(**by_alice),
+        trail(**by_alice, cursor=oldest_record),
+    )
+    yield (
+        "audit trail of one transaction",
+        trail(entity_type="transaction", entity_id=str(key(late))),
+        trail(entity_type="transaction", entity_id=str(key(early))),
     )
 
 

@@ -1,9 +1,9 @@
 """`/transactions`: moving money, and seeing what was moved."""
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from rest_framework.exceptions import ErrorDetail, ValidationError
@@ -64,20 +64,20 @@ class TransactionViewSet(ViewSet):
     def capture(self, request: Request, pk: UUID) -> HttpResponse:
         """Move what a pending transaction holds, all or part of it, and release the rest."""
         body = CaptureBody.read(request.data)
-        pending = _visible(request, pk)
+        pending = _named(request, pk)
         order = orders.capture(request, pending, body["amount"], _key(request, body))
         return _carry_out(order, dry_run=body["dry_run"])
 
     def cancel(self, request: Request, pk: UUID) -> HttpResponse:
         """Release what a pending transaction holds."""
         body = CancelBody.read(request.data)
-        order = orders.cancellation(request, _visible(request, pk), _key(request, body))
+        order = orders.cancellation(request, _named(request, pk), _key(request, body))
         return _carry_out(order, dry_run=body["dry_run"])
 
     def reverse(self, request: Request, pk: UUID) -> HttpResponse:
         """Give back a completed transaction, all or part of it, as a transaction of its own."""
         body = ReverseBody.read(request.data)
-        order = orders.reversal(request, _visible(request, pk), body, _key(request, body))
+        order = orders.reversal(request, _named(request, pk), body, _key(request, body))
         return _carry_out(order, dry_run=body["dry_run"])
 
     def batch(self, request: Request) -> HttpResponse:
@@ -120,7 +120,8 @@ class TransactionViewSet(ViewSet):
 
     def retrieve(self, request: Request, pk: UUID) -> Response:
         """One transaction; to those who are no party to it, it does not exist."""
-        return Response(represent_stored(_visible(request, pk, PARTIES)))
+        transaction = get_object_or_404(_visible(request).select_related(*PARTIES), pk=pk)
+        return Response(represent_stored(transaction))
 
 
 def _key(request: Request, body: dict[str, Any]) -> Idempotency | None:
@@ -132,13 +133,27 @@ def _key(request: Request, body: dict[str, Any]) -> Idempotency | None:
     return None if body["dry_run"] else key
 
 
-def _visible(
-    request: Request, pk: UUID, related: Sequence[str] = ("source", "destination")
-) -> Transaction:
+# All that is asked of a transaction before the engine reads it again under its locks.
+_OF_AN_ORDER = (
+    "type",
+    "amount",
+    "currency",
+    "requested_by",
+    "source__user",
+    "destination__user",
+)
+
+
+def _named(request: Request, pk: UUID) -> Transaction:
+    """What an order is about."""
+    visible = _visible(request).select_related("source", "destination")
+    return get_object_or_404(visible.only(*_OF_AN_ORDER), pk=pk)
+
+
+def _visible(request: Request) -> QuerySet[Transaction]:
     user = caller(request)
     may_see_all = user.can(Capability.READ_ALL_BOOKS)
-    visible = Transaction.objects.all() if may_see_all else visible_transactions(user.pk)
-    return get_object_or_404(visible.select_related(*related), pk=pk)
+    return Transaction.objects.all() if may_see_all else visible_transactions(user.pk)
 
 
 def _move(request: Request, kind: TransactionType, body: dict[str, Any]) -> HttpResponse:

@@ -10,8 +10,10 @@ from functools import cached_property
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.transaction import atomic, set_rollback
 from django.http import HttpResponse
+from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, get_resolver, reverse
 
 from balances.cache import balance_cache
@@ -23,6 +25,7 @@ from transactions.asked import Freeze
 from users.actors import Actor
 from users.api_keys import create_api_key
 from users.identity import forget_all
+from users.key_usage import forget_uses
 from users.models import ApiKey, User
 from users.roles import Role, Scope
 from users.scopes import SCOPES
@@ -297,6 +300,7 @@ def answer(api: Api, route: Route, call: Call) -> HttpResponse:
         )
         set_rollback(True)
     forget_all()
+    forget_uses()
     balance_cache().clear()
     return response
 
@@ -360,7 +364,12 @@ def test_nobody_else_can_tell_whether_it_exists(world: World, route: Route) -> N
         "key of a stranger": with_key(world.charlie, {*Scope.values})
     }
     for who in ("anonymous", "stranger", "scopeless", "key of a stranger"):
-        answers = [answer(strangers[who], route, call) for call in (there, absent)]
+        answers, work = [], []
+        for call in (there, absent):
+            with CaptureQueriesContext(connection) as queries:
+                answers.append(answer(strangers[who], route, call))
+            work.append(len(queries))
         assert seen(answers[0]) == seen(answers[1])
+        assert work[0] == work[1], "the time it takes would tell"
         assert answers[0].status_code in {401, 403, 404}
         assert answers[0].headers.keys() == answers[1].headers.keys()
