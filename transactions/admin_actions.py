@@ -14,11 +14,12 @@ from ledgerlink.admin import number_of
 from ledgerlink.errors import LedgerError
 from transactions import approvals
 from transactions.admin_forms import ActionForm, TransactionForm
-from transactions.admin_preview import SeenBalance, changes_since, seen_of
+from transactions.admin_seen import Sight
 from transactions.asked import Asked
-from transactions.errors import PostingRefused, VersionConflict
+from transactions.errors import PostingRefused
 from transactions.idempotency import answer_once
 from transactions.instructions import Answer, Idempotency, Order, Seen, Unit, UnitOutcome
+from transactions.limits import Standing
 from transactions.models import Transaction
 from transactions.processor import submit, try_out
 from users.actors import Actor
@@ -79,16 +80,18 @@ class Action(ABC):
     def foresee(self, cleaned: Cleaned, by: Actor, key: Idempotency) -> UnitOutcome:
         """What would come of it now."""
 
+    def limit(self, cleaned: Cleaned) -> Standing | None:
+        """The limit that it would change, as it stands now."""
+        return None
+
     def may_wait(self, refusal: LedgerError) -> bool:
         """Whether it can be done although it would be refused now."""
         return False
 
     @abstractmethod
-    def carry_out(
-        self, cleaned: Cleaned, by: Actor, key: Idempotency, seen: list[SeenBalance]
-    ) -> Done:
-        """Raises a LedgerError: VersionConflict when a balance is no longer as it was seen, and
-        then nothing is kept."""
+    def carry_out(self, cleaned: Cleaned, by: Actor, key: Idempotency, seen: Sight) -> Done:
+        """Raises a LedgerError: VersionConflict when a balance, or the limit, is no longer as it
+        was seen, and then nothing is kept."""
 
 
 class Posting(Action):
@@ -103,10 +106,8 @@ class Posting(Action):
     def foresee(self, cleaned: Cleaned, by: Actor, key: Idempotency) -> UnitOutcome:
         return try_out(Unit([self.order(cleaned, by, key, None)]))
 
-    def carry_out(
-        self, cleaned: Cleaned, by: Actor, key: Idempotency, seen: list[SeenBalance]
-    ) -> Done:
-        (outcome,) = submit(Unit([self.order(cleaned, by, key, seen_of(seen))])).outcomes
+    def carry_out(self, cleaned: Cleaned, by: Actor, key: Idempotency, seen: Sight) -> Done:
+        (outcome,) = submit(Unit([self.order(cleaned, by, key, seen.versions)])).outcomes
         if outcome.error is not None:
             raise outcome.error
         assert outcome.transaction is not None
@@ -132,14 +133,14 @@ class Asking(Action):
     def may_wait(self, refusal: LedgerError) -> bool:
         return isinstance(refusal, PostingRefused)
 
-    def carry_out(
-        self, cleaned: Cleaned, by: Actor, key: Idempotency, seen: list[SeenBalance]
-    ) -> Done:
+    def carry_out(self, cleaned: Cleaned, by: Actor, key: Idempotency, seen: Sight) -> Done:
         def ask() -> Answer:
-            if changes_since(seen, self.foresee(cleaned, by, key)):
-                raise VersionConflict
             made = approvals.request_approval(
-                asked=self.asked(cleaned), reason=cleaned["reason"], by=by
+                asked=self.asked(cleaned),
+                reason=cleaned["reason"],
+                by=by,
+                seen=seen.versions,
+                limit_version=seen.limit_version,
             )
             return Answer(CREATED, json.dumps({"id": str(made.pk)}))
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.core import signing
 from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
@@ -14,11 +13,14 @@ from ledgerlink.errors import TryAgainLater
 from transactions import approvals
 from transactions.admin_colours import APPROVAL_COLOURS
 from transactions.admin_holding_back import limit_facts
-from transactions.admin_preview import lines_of, sealed, told
+from transactions.admin_preview import lines_of, told
+from transactions.admin_seen import Sight
 from transactions.approval_model import COMMENT_MAX_LENGTH, Approval
 from transactions.asked import LimitChange, from_json
 from transactions.enums import ApprovalStatus
+from transactions.errors import UnknownParty
 from transactions.instructions import Outcome, UnitOutcome
+from transactions.limits import Standing
 from transactions.models import Transaction
 from users.actors import Actor
 from users.models import User
@@ -26,7 +28,6 @@ from users.roles import Capability
 
 PEOPLE = ("user", "requested_by", "decided_by")
 SHOWN = 10  # on the pages of others
-_SALT = "transactions.admin_approval_page"
 
 
 def foresee(approval: Approval) -> UnitOutcome:
@@ -39,24 +40,30 @@ def foresee(approval: Approval) -> UnitOutcome:
     )
 
 
+def sight_of(approval: Approval) -> Sight:
+    """What the page would show now. Raises TryAgainLater."""
+    return Sight.of(foresee(approval), _limit(approval))
+
+
 def approval_dossier(request: HttpRequest, approval: Approval) -> dict[str, Any]:
     """`approval` has its PEOPLE."""
     status = approval.status_at(timezone.now())
+    limit = _limit(approval)
     context = {
         "title": approval.summary,
         "status": status,
         "status_colour": APPROVAL_COLOURS[status],
-        "facts": _facts(approval),
+        "facts": _facts(approval, limit),
         "timeline": _timeline(approval, status),
         "panels": panels_of("approval", request, approval),
         "max_comment": COMMENT_MAX_LENGTH,
     }
     if status == ApprovalStatus.REQUESTED:
-        context |= _now(approval) | _deeds(request, approval)
+        context |= _now(approval, limit) | _deeds(request, approval)
     return context
 
 
-def _now(approval: Approval) -> dict[str, Any]:
+def _now(approval: Approval, limit: Standing | None) -> dict[str, Any]:
     """What would come of it now, and what is sent back with the approval."""
     try:
         foreseen = foresee(approval)
@@ -66,8 +73,7 @@ def _now(approval: Approval) -> dict[str, Any]:
     return {
         "lines": lines_of(foreseen),
         "why_not": _why_not(outcome, foreseen),
-        "seen": sealed(foreseen),
-        "shown": signing.dumps(_facts(approval), salt=_SALT),
+        "seen": Sight.of(foreseen, limit).sealed(str(approval.pk)),
     }
 
 
@@ -75,19 +81,20 @@ def _why_not(outcome: Outcome, foreseen: UnitOutcome) -> str:
     return "" if outcome.error is None else told(outcome.error, foreseen)
 
 
-def is_as_shown(request: HttpRequest, approval: Approval) -> bool:
-    """Whether the facts on the page that was sent still stand: a limit has no version."""
+def _limit(approval: Approval) -> Standing | None:
+    """The limit that would be replaced; None where there is none to look at."""
+    if approval.decided_at is not None:
+        return None
     try:
-        shown = signing.loads(request.POST.get("shown", ""), salt=_SALT)
-    except signing.BadSignature:
-        return False
-    return bool(shown == [list(fact) for fact in _facts(approval)])
+        return approvals.limit_now(from_json(approval.kind, approval.asked))
+    except UnknownParty:
+        return None
 
 
-def _facts(approval: Approval) -> list[tuple[str, str]]:
+def _facts(approval: Approval, limit: Standing | None) -> list[tuple[str, str]]:
     asked = from_json(approval.kind, approval.asked)
-    if isinstance(asked, LimitChange) and approval.decided_at is None:
-        return limit_facts(asked)
+    if isinstance(asked, LimitChange) and limit is not None:
+        return limit_facts(asked, limit)
     named = (("Description", "description"), ("Reference", "reference"))
     return [(label, value) for label, name in named if (value := getattr(asked, name, ""))]
 

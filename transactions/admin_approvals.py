@@ -16,10 +16,10 @@ from ledgerlink.admin_filters import ChoiceFilter, PeriodFilter
 from ledgerlink.dossier import DossierAdmin
 from ledgerlink.errors import LedgerError
 from transactions import approvals
-from transactions.admin_approval_page import PEOPLE, approval_dossier, foresee, is_as_shown
+from transactions.admin_approval_page import PEOPLE, approval_dossier, sight_of
 from transactions.admin_colours import APPROVAL_COLOURS
-from transactions.admin_preview import changes_since, seen_of, unsealed
-from transactions.approval_model import COMMENT_MAX_LENGTH, Approval
+from transactions.admin_seen import Sight
+from transactions.approval_model import Approval
 from transactions.enums import ApprovalKind, ApprovalStatus
 from transactions.errors import ApprovalDecided, VersionConflict
 from users.actors import Actor
@@ -135,7 +135,7 @@ class ApprovalAdmin(DossierAdmin, ReadOnlyAdmin):
         if not isinstance(user, User) or not user.can(NEEDED[what]):
             raise PermissionDenied
         if request.method == "POST":
-            comment = request.POST.get("comment", "")[:COMMENT_MAX_LENGTH]
+            comment = request.POST.get("comment", "").replace("\r\n", "\n")  # as browsers count
             try:
                 self._decide(request, pk, what, comment, Actor.of(user))
             except ApprovalDecided as error:
@@ -157,15 +157,21 @@ class ApprovalAdmin(DossierAdmin, ReadOnlyAdmin):
 
     @staticmethod
     def _approve(request: HttpRequest, pk: UUID, comment: str, by: Actor) -> None:
-        seen = unsealed(request.POST.get("seen", ""))
-        approval = Approval.objects.select_related(*PEOPLE).filter(pk=pk).first()
-        if seen is None or approval is None or not is_as_shown(request, approval):
+        seen = Sight.unsealed(request.POST.get("seen", ""), str(pk))
+        if seen is None:
             messages.warning(request, "Look at what would come of it now, then approve it.")
             return
         try:
-            done = approvals.approve(approval_id=pk, by=by, comment=comment, seen=seen_of(seen))
+            done = approvals.approve(
+                approval_id=pk,
+                by=by,
+                comment=comment,
+                seen=seen.versions,
+                limit_version=seen.limit_version,
+            )
         except VersionConflict:
-            for change in changes_since(seen, foresee(approval)):
+            now = sight_of(Approval.objects.select_related(*PEOPLE).get(pk=pk))
+            for change in seen.changes(now):
                 messages.warning(request, f"{change} Look at it again: nothing was decided.")
             return
         if done.refusal is None:

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from balances.enums import BalanceStatus
-from balances.money import grouped, money
+from balances.money import grouped
 from transactions.admin_actions import Asking, Cleaned, CustomerAction, named
 from transactions.admin_request_forms import FreezeForm, LimitForm
 from transactions.admin_requests import SECOND_PERSON
+from transactions.admin_seen import limit_text
 from transactions.asked import Asked, Freeze, LimitChange
-from transactions.models import TransactionLimit
+from transactions.limits import Standing, standing_limit
+from users.queries import user_named
 from users.roles import Role
 
 
@@ -65,14 +67,10 @@ class ChangeLimit(CustomerAction, Asking):
 
     def initial(self, query: Mapping[str, str]) -> dict[str, Any]:
         shown = super().initial(query) | {"role": query.get("role", "")}
-        found = (
-            _limit(shown["currency"], user__username=shown["customer"])
-            if shown["customer"]
-            else _limit(shown["currency"], role=shown["role"])
-        )
-        for name in ("per_transaction", "per_day"):
-            minor = getattr(found, name, None)
-            shown[name] = "" if minor is None else grouped(minor, shown["currency"])
+        subject = user_named(shown["customer"]) or _role(shown["role"])
+        if subject is not None:
+            now = standing_limit(subject, shown["currency"])
+            shown |= {name: _typed(getattr(now, name), now.currency) for name in _AMOUNTS}
         return shown
 
     def subject(self, cleaned: Cleaned) -> str:
@@ -85,11 +83,13 @@ class ChangeLimit(CustomerAction, Asking):
         return "Of everybody in this role" if user is None else f"Of {named(user)}"
 
     def facts(self, cleaned: Cleaned) -> list[tuple[str, str]]:
-        asked = self.asked(cleaned)
-        assert isinstance(asked, LimitChange)
-        return [*limit_facts(asked), *super().facts(cleaned)]
+        return [*limit_facts(self.asked(cleaned), self.limit(cleaned)), *super().facts(cleaned)]
 
-    def asked(self, cleaned: Cleaned) -> Asked:
+    def limit(self, cleaned: Cleaned) -> Standing:
+        subject = cleaned["customer"] or Role(cleaned["role"])
+        return standing_limit(subject, cleaned["currency"])
+
+    def asked(self, cleaned: Cleaned) -> LimitChange:
         user = cleaned["customer"]
         return LimitChange(
             currency=cleaned["currency"],
@@ -100,22 +100,21 @@ class ChangeLimit(CustomerAction, Asking):
         )
 
 
-def limit_facts(asked: LimitChange) -> list[tuple[str, str]]:
+_AMOUNTS = {"per_transaction": "At once", "per_day": "In a day"}
+
+
+def limit_facts(asked: LimitChange, now: Standing) -> list[tuple[str, str]]:
     """What stands now, and what would."""
-    if asked.user_id is not None:
-        now = _limit(asked.currency, user_id=asked.user_id)
-    else:
-        now = _limit(asked.currency, role=asked.role)
     facts = []
-    for label, name in (("At once", "per_transaction"), ("In a day", "per_day")):
-        before, after = getattr(now, name, None), getattr(asked, name)
-        said = [
-            "no limit" if minor is None else money(minor, asked.currency)
-            for minor in (before, after)
-        ]
-        facts.append((label, f"{said[0]} now, {said[1]} after"))
+    for name, label in _AMOUNTS.items():
+        before, after = (limit_text(getattr(of, name), asked.currency) for of in (now, asked))
+        facts.append((label, f"{before} now, {after} after"))
     return facts
 
 
-def _limit(currency: str, **whose: Any) -> TransactionLimit | None:
-    return TransactionLimit.objects.filter(currency=currency, **whose).first()
+def _role(name: str) -> Role | None:
+    return Role(name) if name in Role.values else None
+
+
+def _typed(minor: int | None, currency: str) -> str:
+    return "" if minor is None else grouped(minor, currency)

@@ -1,21 +1,17 @@
-"""What an action would come to: the balances before and after, and what of them was seen."""
+"""What an action would come to: the balances before and after."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from django.core import signing
 from django.utils import timezone
 
 from balances.accounts import Account
-from balances.enums import BalanceStatus, House
+from balances.enums import House
 from balances.money import money
 from ledgerlink.errors import LedgerError
 from transactions.errors import InsufficientFunds
-from transactions.instructions import Seen, UnitOutcome
+from transactions.instructions import UnitOutcome
 from users.models import User
-
-_SALT = "transactions.admin_preview"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,31 +26,6 @@ class Line:
     available_after: str
     status: str
     status_after: str
-
-
-@dataclass(frozen=True, slots=True)
-class SeenBalance:
-    """A user's balance as a preview showed it; amounts in minor units."""
-
-    user_id: int
-    currency: str
-    version: int
-    amount: int
-    held: int
-    available: int
-    status: str
-
-    @classmethod
-    def of(cls, account: Account) -> "SeenBalance":
-        return cls(
-            account.user_id or 0,
-            account.currency,
-            account.version,
-            account.amount,
-            account.held,
-            account.available,
-            str(account.status),
-        )
 
 
 def lines_of(foreseen: UnitOutcome) -> list[Line]:
@@ -101,53 +72,3 @@ def told(error: LedgerError, foreseen: UnitOutcome | None) -> str:
     names = _names(payers)
     has = (f"{names[a.user_id or 0]} has {money(a.available, a.currency)}" for a in payers)
     return f"Not enough is available: {', '.join(has)}."
-
-
-# --- What was seen ---
-
-
-def sealed(foreseen: UnitOutcome) -> str:
-    """The users' balances of a preview, to be sent back with its confirmation. House accounts are
-    left out: they change with whatever anybody does."""
-    seen = [asdict(SeenBalance.of(b)) for b, _ in foreseen.foreseen if b.house is None]
-    return signing.dumps(seen, salt=_SALT)
-
-
-def unsealed(text: str) -> list[SeenBalance] | None:
-    """None for what no preview has made."""
-    try:
-        return [SeenBalance(**balance) for balance in signing.loads(text, salt=_SALT)]
-    except signing.BadSignature:
-        return None
-
-
-def seen_of(balances: Sequence[SeenBalance]) -> Seen:
-    return {(b.user_id, b.currency): b.version for b in balances}
-
-
-def changes_since(balances: Sequence[SeenBalance], foreseen: UnitOutcome) -> list[str]:
-    """What is no longer as it was seen, one sentence for each balance."""
-    now = {(b.user_id, b.currency): b for b, _ in foreseen.foreseen if b.house is None}
-    names = _names(now.values())
-    return [
-        f"{names[seen.user_id]}'s balance has changed: {_difference(seen, account)}."
-        for seen in balances
-        if (account := now.get((seen.user_id, seen.currency))) is not None
-        and account.version != seen.version
-    ]
-
-
-def _difference(seen: SeenBalance, now: Account) -> str:
-    amounts = (
-        ("posted", seen.amount, now.amount),
-        ("held", seen.held, now.held),
-        ("available", seen.available, now.available),
-    )
-    said = [
-        f"{what} {money(before, seen.currency)} is now {money(after, seen.currency)}"
-        for what, before, after in amounts
-        if before != after
-    ]
-    if seen.status != now.status:
-        said.append(f"it is now {BalanceStatus(now.status).label.lower()}")
-    return ", ".join(said) or "money came in and went out again"

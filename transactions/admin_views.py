@@ -2,7 +2,8 @@
 
 Money moves only at the confirmation, by an order that carries the key of the form (so that a form
 sent twice moves money once) and the balances as the preview showed them (so that it is refused, and
-nothing is kept, where one has changed since).
+nothing is kept, where one has changed since). What was not previewed, word for word, is previewed
+first.
 """
 
 from collections.abc import Sequence
@@ -22,14 +23,8 @@ from ledgerlink.errors import LedgerError, TryAgainLater
 from transactions.admin_actions import Action, CustomerAction, Done, TransactionAction, page_of
 from transactions.admin_deeds import CUSTOMER_ACTIONS, TRANSACTION_ACTIONS, may_move_money
 from transactions.admin_forms import ActionForm
-from transactions.admin_preview import (
-    SeenBalance,
-    changes_since,
-    lines_of,
-    sealed,
-    told,
-    unsealed,
-)
+from transactions.admin_preview import lines_of, told
+from transactions.admin_seen import Sight
 from transactions.errors import IdempotencyKeyReused, OutcomeUnknown, VersionConflict
 from transactions.idempotency import fingerprint_of
 from transactions.instructions import Idempotency, UnitOutcome
@@ -65,21 +60,25 @@ class ActionPage:
         self.action = self.action.chosen(form, self.by)
         if form.errors:
             return self._form(form)
-        seen = unsealed(self.request.POST.get("seen", "")) if step == CONFIRM else None
+        seen = self._seen(form) if step == CONFIRM else None
         try:
             return self._preview(form) if seen is None else self._confirmed(form, seen)
         except LedgerError as error:
             return self._refused(form, error)
 
-    def _confirmed(self, form: ActionForm, seen: list[SeenBalance]) -> HttpResponse:
+    def _seen(self, form: ActionForm) -> Sight | None:
+        return Sight.unsealed(self.request.POST.get("seen", ""), self._key(form).fingerprint)
+
+    def _confirmed(self, form: ActionForm, seen: Sight) -> HttpResponse:
         cleaned, key = form.cleaned_data, self._key(form)
         try:
             done = self.action.carry_out(cleaned, self.by, key, seen)
         except TryAgainLater as error:
             return self._unanswered(form, _told_to_wait(error))
         except VersionConflict:
-            changes = changes_since(seen, self.action.foresee(cleaned, self.by, key))
-            return self._preview(form, notes=changes)
+            foreseen = self.action.foresee(cleaned, self.by, key)
+            now = Sight.of(foreseen, self.action.limit(cleaned))
+            return self._preview(form, notes=seen.changes(now))
         return self._done(form, done)
 
     def _unanswered(self, form: ActionForm, note: str) -> HttpResponse:
@@ -92,6 +91,7 @@ class ActionPage:
 
     def _preview(self, form: ActionForm, notes: Sequence[str] = ()) -> HttpResponse:
         cleaned, key = form.cleaned_data, self._key(form)
+        limit = self.action.limit(cleaned)  # before `facts`: what is sealed is no newer than shown
         foreseen = self.action.foresee(cleaned, self.by, key)
         (outcome,) = foreseen.outcomes
         if outcome.error is not None:
@@ -109,7 +109,7 @@ class ActionPage:
             sentence=self.action.sentence(cleaned),
             facts=self.action.facts(cleaned),
             lines=lines_of(foreseen),
-            seen=sealed(foreseen),
+            seen=Sight.of(foreseen, limit).sealed(key.fingerprint),
             notes=notes,
             button=self.action.button(cleaned),
         )

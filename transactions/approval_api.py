@@ -43,7 +43,7 @@ from transactions.asked import (
 )
 from transactions.enums import ApprovalKind
 from transactions.idempotency import answer_once, idempotency_of
-from transactions.instructions import Answer, Seen
+from transactions.instructions import Answer
 from transactions.models import Transaction
 from users.actors import Actor
 from users.permissions import caller
@@ -101,7 +101,7 @@ class ApprovalViewSet(ViewSet):
         seen = _seen(pk, body["expected_version"])
 
         def agree(by: Actor) -> Answer:
-            decision = approvals.approve(approval_id=pk, by=by, comment=body["comment"], seen=seen)
+            decision = approvals.approve(approval_id=pk, by=by, comment=body["comment"], **seen)
             return answer_of_decision(decision)
 
         return _once(request, agree)
@@ -178,12 +178,15 @@ def _reversal(body: dict[str, Any]) -> ReversalAsked:
     )
 
 
-def _seen(pk: UUID, expected_version: int | None) -> Seen | None:
-    """Raises Http404, or a ValidationError where there is no balance to have a version."""
+def _seen(pk: UUID, expected_version: int | None) -> dict[str, Any]:
+    """What `approvals.approve` is told of what was seen. Raises Http404, or a ValidationError where
+    there is nothing to have a version."""
     if expected_version is None:
-        return None
+        return {}
     approval = get_object_or_404(Approval, pk=pk)
-    if approval.user_id is None or approval.kind == ApprovalKind.LIMIT:
+    if approval.kind == ApprovalKind.LIMIT:
+        return {"limit_version": expected_version}
+    if approval.user_id is None:
         nothing = ErrorDetail("This changes no user's balance.", code="no_balance")
         raise ValidationError({"expected_version": [nothing]})
-    return {(approval.user_id, approval.currency): expected_version}
+    return {"seen": {(approval.user_id, approval.currency): expected_version}}

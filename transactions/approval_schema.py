@@ -230,7 +230,7 @@ describe(
         "Approve what somebody else asked for",
         "It is carried out at once, and once. What the books refuse then is the answer, and the "
         "approval (`approval_id`) has failed. With `expected_version` nothing is decided (409) "
-        "unless the balance still has it.",
+        "unless the balance, or the limit, still has it; the answer tells which it has.",
         ApproveBody,
         status="approved",
         refused=[

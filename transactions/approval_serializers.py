@@ -126,7 +126,7 @@ def read_asking(data: Any) -> dict[str, Any]:
 
 
 class ApproveBody(StrictSerializer):
-    """`expected_version` is of the balance that it is about."""
+    """`expected_version` is of the balance that it is about, or of the limit (0: none was set)."""
 
     comment = TextField(max_length=COMMENT_MAX_LENGTH, default="", allow_blank=True)
     expected_version = WholeNumberField(min_value=0, max_value=MAX_WHOLE, default=None)

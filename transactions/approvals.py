@@ -16,19 +16,27 @@ from django.utils import timezone
 
 from ledgerlink.errors import LedgerError, NotFound
 from transactions import errors
+from transactions.approval_guards import (
+    explanation,
+    fitting,
+    require_may,
+    require_open,
+    require_requester,
+    require_second_person,
+)
 from transactions.approval_model import Approval
 from transactions.approval_orders import order_of, subject_of
 from transactions.asked import Asked, LimitChange, ReversalAsked, as_json, from_json, kind_of
 from transactions.enums import ApprovalStatus
 from transactions.instructions import Approved, Outcome, Seen, Unit, UnitOutcome
-from transactions.limits import set_limit
+from transactions.limits import Standing, require_version, set_limit, standing_limit
 from transactions.posting import post
 from transactions.processor import try_out
 from transactions.signals import approval_changed
 from users.actors import Actor
 from users.collisions import retry_collisions
 from users.models import User
-from users.roles import Capability
+from users.roles import Capability, Role
 
 CHUNK = 500
 _NOBODY_YET = Approved(UUID(int=0), Actor.system("approvals"))
@@ -42,34 +50,46 @@ class Decision:
     refusal: LedgerError | None = None
 
 
-def foresee(*, asked: Asked, reason: str, by: Actor) -> UnitOutcome:
+def foresee(*, asked: Asked, reason: str, by: Actor, seen: Seen | None = None) -> UnitOutcome:
     """What would come of it if it were approved now; nothing is kept. Of a limit there is nothing
     to foresee."""
     if isinstance(asked, LimitChange):
         return UnitOutcome([Outcome(None)])
     order = order_of(asked, reason=reason, requested_by=by, approved=_NOBODY_YET)
-    return try_out(Unit([order]))
+    return try_out(Unit([replace(order, seen=seen)]))
+
+
+def limit_now(asked: Asked, *, locked: bool = False) -> Standing | None:
+    """The limit that would be replaced, as it stands; None of what changes no limit. Raises
+    UnknownParty."""
+    if not isinstance(asked, LimitChange):
+        return None
+    return standing_limit(_limited(asked), asked.currency, locked=locked)
 
 
 @retry_collisions
-def request_approval(*, asked: Asked, reason: str, by: Actor) -> Approval:
-    """Ask for something that a second person must approve.
+def request_approval(
+    *,
+    asked: Asked,
+    reason: str,
+    by: Actor,
+    seen: Seen | None = None,
+    limit_version: int | None = None,
+) -> Approval:
+    """Ask for something that a second person must approve. `seen` are balances as `by` saw them,
+    `limit_version` is of the limit.
 
-    Raises NotAllowed, ExplanationMissing, UnknownParty, UnknownTransaction, UnknownCurrency, and
+    Raises NotAllowed, ExplanationMissing, ExplanationTooLong, VersionConflict when a balance or the
+    limit has changed since it was seen, UnknownParty, UnknownTransaction, UnknownCurrency, and
     whatever refuses it for good, such as NotReversible. What may change until it is approved (the
     funds, a freeze) does not count yet.
     """
-    _require_explanation(reason)
-    requester = _require_may(by, Capability.REQUEST_APPROVAL)
-    (outcome,) = foresee(asked=asked, reason=reason, by=by).outcomes
-    if outcome.error is not None and not isinstance(outcome.error, errors.PostingRefused):
-        raise outcome.error
-    if isinstance(asked, ReversalAsked) and asked.amount is None:
-        assert outcome.posted is not None
-        asked = replace(asked, amount=outcome.posted.transaction.amount)
-    subject = subject_of(asked)
-    at = timezone.now()
+    reason = explanation(reason)
+    requester = require_may(by, Capability.REQUEST_APPROVAL)
     with atomic():
+        asked = _as_it_can_be_asked(asked, reason, by, seen, limit_version)
+        subject = subject_of(asked)
+        at = timezone.now()
         approval = Approval.objects.create(
             kind=kind_of(asked),
             asked=as_json(asked),
@@ -77,7 +97,7 @@ def request_approval(*, asked: Asked, reason: str, by: Actor) -> Approval:
             user=subject.user,
             currency=subject.currency,
             original=subject.original,
-            reason=reason.strip(),
+            reason=reason,
             requested_by=requester,
             requested_at=at,
             expires_at=at + timedelta(days=settings.APPROVAL_DAYS),
@@ -89,25 +109,28 @@ def request_approval(*, asked: Asked, reason: str, by: Actor) -> Approval:
 
 @retry_collisions
 def approve(
-    *, approval_id: UUID, by: Actor, comment: str = "", seen: Seen | None = None
+    *,
+    approval_id: UUID,
+    by: Actor,
+    comment: str = "",
+    seen: Seen | None = None,
+    limit_version: int | None = None,
 ) -> Decision:
-    """Carry out what was asked, once. `seen` are balances as `by` saw them (a limit has none).
+    """Carry out what was asked, once. `seen` are balances as `by` saw them, `limit_version` is of
+    the limit.
 
-    Raises NotFound, NotAllowed, OwnRequest, ApprovalDecided, ApprovalExpired, RequesterNotAllowed,
-    and VersionConflict when a balance has changed since: then nothing is decided. What the
-    posting engine refuses is decided: the approval has failed, with the refusal's code.
+    Raises ExplanationTooLong, NotFound, NotAllowed, OwnRequest, ApprovalDecided, ApprovalExpired,
+    RequesterNotAllowed, and VersionConflict when a balance or the limit has changed since: then
+    nothing is decided. What the posting engine refuses is decided: the approval has failed, with
+    the refusal's code.
     """
+    comment = fitting(comment)
     with atomic():
-        at = timezone.now()
-        approval = _locked(approval_id)
-        approver = _require_second_person(approval, by)
-        _require_open(approval, at)
-        if not _may(approval.requested_by, Capability.REQUEST_APPROVAL):
-            raise errors.RequesterNotAllowed(
-                f"{approval.requested_by} may no longer ask for this. Reject it."
-            )
-        approval.decided_by = approver
-        outcome = _carry_out(approval, by, seen)
+        approval, at = _locked(approval_id)
+        approval.decided_by = require_second_person(approval, by)
+        require_open(approval, at)
+        require_requester(approval)
+        outcome = _carry_out(approval, by, seen, limit_version)
         refusal = outcome.error
         if outcome.posted is not None:
             approval.transaction = outcome.posted.transaction
@@ -119,28 +142,27 @@ def approve(
 
 @retry_collisions
 def reject(*, approval_id: UUID, by: Actor, comment: str) -> Approval:
-    """Raises NotFound, NotAllowed, OwnRequest, ApprovalDecided, ApprovalExpired, or
-    ExplanationMissing without a comment."""
-    _require_explanation(comment)
+    """Raises ExplanationMissing or ExplanationTooLong (of the comment), NotFound, NotAllowed,
+    OwnRequest, ApprovalDecided or ApprovalExpired."""
+    comment = explanation(comment)
     with atomic():
-        at = timezone.now()
-        approval = _locked(approval_id)
-        approval.decided_by = _require_second_person(approval, by)
-        _require_open(approval, at)
+        approval, at = _locked(approval_id)
+        approval.decided_by = require_second_person(approval, by)
+        require_open(approval, at)
         _decide(approval, ApprovalStatus.REJECTED, comment=comment, by=by, at=at)
     return approval
 
 
 @retry_collisions
 def withdraw(*, approval_id: UUID, by: Actor, comment: str = "") -> Approval:
-    """Take one's own request back. Raises NotFound, NotAllowed, NotYourRequest, ApprovalDecided or
-    ApprovalExpired."""
+    """Take one's own request back. Raises NotFound, NotAllowed, NotYourRequest, ApprovalDecided,
+    ApprovalExpired or ExplanationTooLong."""
+    comment = fitting(comment)
     with atomic():
-        at = timezone.now()
-        approval = _locked(approval_id)
-        if _require_may(by, Capability.REQUEST_APPROVAL).pk != approval.requested_by_id:
+        approval, at = _locked(approval_id)
+        if require_may(by, Capability.REQUEST_APPROVAL).pk != approval.requested_by_id:
             raise errors.NotYourRequest(f"{approval.requested_by} asked for this. Reject it.")
-        _require_open(approval, at)
+        require_open(approval, at)
         _decide(approval, ApprovalStatus.WITHDRAWN, comment=comment, by=by, at=at)
     return approval
 
@@ -164,44 +186,77 @@ def expire_approvals(stops: Callable[[], bool] = lambda: False) -> int:
     return count
 
 
-def _carry_out(approval: Approval, by: Actor, seen: Seen | None) -> Outcome:
-    """Raises VersionConflict when a balance is not as it was seen."""
+def _as_it_can_be_asked(
+    asked: Asked, reason: str, by: Actor, seen: Seen | None, limit_version: int | None
+) -> Asked:
+    """With the amount of a reversal of all that is left. What it was judged by is locked."""
+    standing = limit_now(asked, locked=True)
+    if standing is not None:
+        require_version(standing, limit_version)
+    (outcome,) = foresee(asked=asked, reason=reason, by=by, seen=seen).outcomes
+    refusal = outcome.error
+    may_pass = isinstance(refusal, errors.PostingRefused)
+    if refusal is not None and (isinstance(refusal, errors.VersionConflict) or not may_pass):
+        raise refusal
+    if isinstance(asked, ReversalAsked) and asked.amount is None:
+        assert outcome.posted is not None
+        return replace(asked, amount=outcome.posted.transaction.amount)
+    return asked
+
+
+def _carry_out(
+    approval: Approval, by: Actor, seen: Seen | None, limit_version: int | None
+) -> Outcome:
+    """Raises what leaves the request open: somebody else, or the same person a moment later, may
+    still approve it."""
     asked = from_json(approval.kind, approval.asked)
     requester = approval.requested_by
     requested_by = Actor(requester.pk, requester.username, by.request)
     approved = Approved(approval.pk, by)
     if isinstance(asked, LimitChange):
         try:
-            return _set_limit(asked, requested_by, approved)
-        except LedgerError as error:
+            return _set_limit(asked, requested_by, approved, limit_version)
+        except errors.UnknownParty as error:
             return Outcome(None, error)
     order = order_of(asked, reason=approval.reason, requested_by=requested_by, approved=approved)
     (done,) = post([Unit([replace(order, seen=seen)])])
     (outcome,) = done.outcomes
-    if isinstance(outcome.error, (errors.VersionConflict, errors.ActorInactive)):
+    if isinstance(outcome.error, _LEAVES_IT_OPEN):
         raise outcome.error
     return outcome
 
 
-def _set_limit(asked: LimitChange, requested_by: Actor, approved: Approved) -> Outcome:
-    subject = asked.role if asked.role is not None else subject_of(asked).user
-    assert subject is not None
+_LEAVES_IT_OPEN = (errors.VersionConflict, errors.ActorInactive, errors.NotAllowed)
+
+
+def _set_limit(
+    asked: LimitChange, requested_by: Actor, approved: Approved, limit_version: int | None
+) -> Outcome:
     set_limit(
-        subject=subject,
+        subject=_limited(asked),
         currency=asked.currency,
         per_transaction=asked.per_transaction,
         per_day=asked.per_day,
         by=requested_by,
         approved=approved,
+        expected_version=limit_version,
     )
     return Outcome(None)
 
 
-def _locked(approval_id: UUID) -> Approval:
+def _limited(asked: LimitChange) -> User | Role:
+    """Raises UnknownParty or UnknownCurrency."""
+    subject = asked.role if asked.role is not None else subject_of(asked).user
+    assert subject is not None
+    return subject
+
+
+def _locked(approval_id: UUID) -> tuple[Approval, datetime]:
+    """The request, and the moment from which nobody else can decide on it. Raises NotFound."""
     approval = Approval.objects.select_for_update().filter(pk=approval_id).first()
     if approval is None:
         raise NotFound("There is no such request.")
-    return approval
+    return approval, timezone.now()
 
 
 def _decide(
@@ -209,42 +264,9 @@ def _decide(
 ) -> None:
     approval.status = status
     approval.decided_at = at
-    approval.comment = comment.strip()
+    approval.comment = comment
     approval.save(update_fields=_DECISION)
     approval_changed.send(sender=None, approval=approval, actor=by)
 
 
 _DECISION = ("status", "decided_by", "decided_at", "comment", "failure_code", "transaction")
-
-
-def _require_open(approval: Approval, at: datetime) -> None:
-    status = approval.status_at(at)
-    if status == ApprovalStatus.EXPIRED:
-        raise errors.ApprovalExpired("Nobody decided in time. Ask for it again.")
-    if status != ApprovalStatus.REQUESTED:
-        by = "" if approval.decided_by is None else f" by {approval.decided_by}"
-        raise errors.ApprovalDecided(f"The request was {status}{by}.")
-
-
-def _require_second_person(approval: Approval, by: Actor) -> User:
-    user = _require_may(by, Capability.APPROVE)
-    if user.pk == approval.requested_by_id:
-        raise errors.OwnRequest("You asked for this: somebody else must decide.")
-    return user
-
-
-def _require_may(by: Actor, capability: Capability) -> User:
-    """The person, as the database has them now. Raises NotAllowed."""
-    user = User.objects.filter(pk=by.user_id or 0).first() if by.is_person else None
-    if user is None or not _may(user, capability):
-        raise errors.NotAllowed("You may not do this.")
-    return user
-
-
-def _may(user: User, capability: Capability) -> bool:
-    return user.is_active and user.can(capability)
-
-
-def _require_explanation(text: str) -> None:
-    if not text.strip():
-        raise errors.ExplanationMissing("Say why, for whoever reads it later.")

@@ -167,6 +167,11 @@ class ExplanationMissing(InvalidInput):
     title = "Say why"
 
 
+class ExplanationTooLong(InvalidInput):
+    code = "explanation_too_long"
+    title = "Say it shorter"
+
+
 class GroupRefused(LedgerError):
     """Nothing of an all-or-nothing group was posted because another member was refused."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Q, Sum
 from django.db.transaction import atomic
@@ -10,7 +11,7 @@ from django.db.transaction import atomic
 from balances.accounts import Account
 from balances.money import format_amount
 from transactions.enums import TransactionStatus, TransactionType
-from transactions.errors import ApprovalRequired
+from transactions.errors import ApprovalRequired, VersionConflict
 from transactions.instructions import Approved, Instruction, Party
 from transactions.models import Transaction, TransactionLimit
 from transactions.queries import KEY_MADE_WITHIN, key_at
@@ -77,6 +78,33 @@ def _spent_today(balance_id: int, at: datetime) -> int:
     return int(sent.aggregate(total=Sum("amount"))["total"] or 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The limits of a user or a role in one currency; minor units, None: no limit. Of version 0
+    where none was ever set."""
+
+    currency: str
+    version: int = 0
+    per_transaction: int | None = None
+    per_day: int | None = None
+
+
+def standing_limit(subject: User | Role, currency: str, *, locked: bool = False) -> Standing:
+    """What stands now; `locked`, until the end of the database transaction."""
+    limits = TransactionLimit.objects.filter(currency=currency, **_whose(subject))
+    found = (limits.select_for_update() if locked else limits).first()
+    return Standing(currency) if found is None else _as_it_stands(found)
+
+
+def require_version(standing: Standing, expected: int | None) -> None:
+    """Raises VersionConflict when a limit is not the one that was seen (None: nobody looked)."""
+    if expected is not None and standing.version != expected:
+        raise VersionConflict(
+            f"The limit has version {standing.version}, not {expected}.",
+            current_version=standing.version,
+        )
+
+
 def set_limit(
     *,
     subject: User | Role,
@@ -85,26 +113,38 @@ def set_limit(
     per_day: int | None,
     by: Actor,
     approved: Approved | None = None,
+    expected_version: int | None = None,
 ) -> TransactionLimit:
     """Set or replace the limits of a user, or of all users of a role; minor units, None: none.
 
-    Raises ApprovalRequired when a person asks and no other has approved.
+    Raises ApprovalRequired when a person asks and no other has approved, and VersionConflict when
+    the limit no longer has the version that was seen (0: none was set).
     """
     if by.is_person and approved is None:
         raise ApprovalRequired("Ask for it; somebody else must approve it.")
-    whose = {"user": subject} if isinstance(subject, User) else {"role": subject.value}
-    new = {"per_transaction": per_transaction, "per_day": per_day}
+    whose = _whose(subject)
     with atomic():
         TransactionLimit.objects.get_or_create(currency=currency, **whose)
-        before = TransactionLimit.objects.select_for_update().get(currency=currency, **whose)
+        limit = TransactionLimit.objects.select_for_update().get(currency=currency, **whose)
+        before = _as_it_stands(limit)
+        require_version(before, expected_version)
+        limit.per_transaction, limit.per_day = per_transaction, per_day
+        limit.version += 1
+        limit.save()
         changes = {
-            name: [_text(getattr(before, name), currency), _text(value, currency)]
-            for name, value in new.items()
+            name: [_text(getattr(of, name), currency) for of in (before, limit)]
+            for name in ("per_transaction", "per_day")
         }
-        before.per_transaction, before.per_day = per_transaction, per_day
-        before.save()
-        limit_changed.send(sender=None, limit=before, actor=by, approved=approved, changes=changes)
-    return before
+        limit_changed.send(sender=None, limit=limit, actor=by, approved=approved, changes=changes)
+    return limit
+
+
+def _as_it_stands(limit: TransactionLimit) -> Standing:
+    return Standing(limit.currency, limit.version, limit.per_transaction, limit.per_day)
+
+
+def _whose(subject: User | Role) -> dict[str, Any]:
+    return {"user": subject} if isinstance(subject, User) else {"role": subject.value}
 
 
 def _text(minor: int | None, currency: str) -> str | None:

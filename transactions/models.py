@@ -120,6 +120,7 @@ class Transaction(models.Model):
 class TransactionLimit(models.Model):
     """How much a user, or each user of a role, may send in one currency: by one transaction and
     in one day (UTC). Minor units; None: no limit. A user's own limit stands before their role's.
+    `version` grows by 1 with each change.
     """
 
     user = models.ForeignKey(
@@ -129,6 +130,7 @@ class TransactionLimit(models.Model):
     currency = models.CharField(max_length=CURRENCY_MAX_LENGTH)
     per_transaction = models.BigIntegerField(null=True, blank=True)
     per_day = models.BigIntegerField(null=True, blank=True)
+    version = models.BigIntegerField(default=0)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

@@ -19,6 +19,7 @@ from transactions.backfill import HistoryContradicted
 from transactions.csv_lines import ImportRefused
 from transactions.errors import (
     ExplanationMissing,
+    ExplanationTooLong,
 )
 from transactions.import_rows import InvalidRow
 from users.errors import OtpInUse, OtpMandatory
@@ -31,6 +32,7 @@ NOT_ANSWERED = {"error", "group_refused", "refused_before"} | {
     InvalidRow.code,
     OtherCurrency.code,
     ExplanationMissing.code,
+    ExplanationTooLong.code,
     OtpInUse.code,
     OtpMandatory.code,
     OtherCurrency.code,

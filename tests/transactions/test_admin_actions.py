@@ -136,6 +136,18 @@ def test_others_may_deposit_meanwhile(finance: User, alice: User, bob: User) -> 
     assert (amount_of(alice), amount_of(House.EXTERNAL)) == (500, -1_200)
 
 
+@pytest.mark.parametrize("changed", [{"amount": "500.00"}, {"customer": "bob"}])
+def test_nothing_is_confirmed_but_what_was_previewed(
+    finance: User, alice: User, bob: User, changed: dict[str, str]
+) -> None:
+    client = signed_in(finance)
+    form = filled_in(client, DEPOSIT, customer="alice", amount="5.00")
+    confirmed = previewed(client, DEPOSIT, form)
+    page = client.post(DEPOSIT, {**confirmed, **changed})
+    assert "nothing has been done yet" in text_of(page.content)
+    assert not Transaction.objects.exists()
+
+
 @pytest.mark.parametrize("seen", ["", "nonsense", "W10:1x2y3z:abc"])
 def test_nothing_is_confirmed_unseen(finance: User, alice: User, seen: str) -> None:
     client = signed_in(finance)

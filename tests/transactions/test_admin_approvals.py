@@ -49,8 +49,7 @@ def path_of(approval: Approval, what: str = "change") -> str:
 
 def shown(client: Client, approval: Approval, **fields: str) -> dict[str, Any]:
     """What the form of the decision sends back of what the page showed."""
-    context = client.get(path_of(approval)).context
-    return {"seen": context["seen"], "shown": context["shown"], **fields}
+    return {"seen": client.get(path_of(approval)).context["seen"], **fields}
 
 
 def decide(client: Client, approval: Approval, what: str, sent: dict[str, Any]) -> str:
@@ -128,11 +127,41 @@ def test_limit_that_was_changed_meanwhile_is_looked_at_again(
     sent = shown(client, asked)
     system = Actor.system("tests")
     set_limit(subject=alice, currency="USD", per_transaction=None, per_day=7, by=system)
-    look = "Look at what would come of it now, then approve it."
-    assert decide(client, asked, "approve", sent) == look
-    assert decide(client, asked, "approve", {}) == look
+    assert decide(client, asked, "approve", sent) == (
+        "The limits have changed: in a day no limit is now 0.07 USD. "
+        "Look at it again: nothing was decided."
+    )
+    assert status_of(asked) == "requested"
     assert decide(client, asked, "approve", shown(client, asked)) == "Approved, and done."
     assert TransactionLimit.objects.get(user=alice).per_day == 50_000
+
+
+def test_nothing_is_approved_unseen_or_by_what_another_page_showed(
+    finance: User, second: User, alice: User, bob: User
+) -> None:
+    for user in (alice, bob):
+        fund(user, "100.00")
+    asked, other = ask(debit(alice, 3_000), finance), ask(debit(bob, 3_000), finance)
+    client = signed_in(second)
+    for sent in ({}, {"seen": "nonsense"}, shown(client, other)):
+        told = decide(client, asked, "approve", sent)
+        assert told == "Look at what would come of it now, then approve it."
+    assert (status_of(asked), amount_of(alice)) == ("requested", 10_000)
+
+
+@pytest.mark.parametrize("what", ["approve", "reject", "withdraw"])
+def test_comment_that_is_too_long_is_refused_and_not_cut(
+    finance: User, second: User, alice: User, what: str
+) -> None:
+    fund(alice, "100.00")
+    asked = ask(debit(alice, 3_000), finance)
+    client = signed_in(finance if what == "withdraw" else second)
+    told = decide(client, asked, what, shown(client, asked, comment="x" * 256))
+    assert told == "Say it in 255 characters at most; these are 256."
+    assert (status_of(asked), amount_of(alice)) == ("requested", 10_000)
+    lines = "first line\r\n" + "x" * 244  # browsers count a line break as one
+    decide(client, asked, what, shown(client, asked, comment=lines))
+    assert Approval.objects.get().comment == lines.replace("\r", "")
 
 
 def test_freeze_is_approved(finance: User, second: User, alice: User) -> None:

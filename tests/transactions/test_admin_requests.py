@@ -177,6 +177,19 @@ def test_more_than_is_left_can_not_be_reversed(finance: User, paid: Transaction)
     assert refusal(client.post(path, form)) == "30.00 USD are left of it."
 
 
+def test_limit_that_was_changed_since_the_preview_is_shown_anew(finance: User, alice: User) -> None:
+    client = signed_in(finance)
+    form = filled_in(client, f"{LIMIT}?user={alice.pk}", per_day="900", reason="House sale")
+    confirmed = previewed(client, LIMIT, form)
+    by = Actor.system("tests")
+    set_limit(subject=alice, currency="USD", per_transaction=700, per_day=None, by=by)
+    page = client.post(LIMIT, confirmed)
+    note = "The limits have changed: at once no limit is now 7.00 USD."
+    assert (page.context["notes"], Approval.objects.exists()) == ([note], False)
+    client.post(LIMIT, {**confirmed, "seen": page.context["seen"]})
+    assert Approval.objects.get().asked["per_day"] == 90_000
+
+
 def test_limit_of_a_role_shows_what_stands_now(finance: User, alice: User) -> None:
     by = Actor.system("tests")
     set_limit(subject=alice, currency="USD", per_transaction=10_000, per_day=None, by=by)

@@ -47,6 +47,7 @@ from transactions.asked import (
     Withdrawal,
 )
 from transactions.enums import ApprovalStatus
+from transactions.instructions import Seen
 from transactions.limits import set_limit
 from transactions.models import Transaction, TransactionLimit
 from transactions.signals import approval_changed
@@ -275,6 +276,25 @@ def test_reason_and_comment_of_a_rejection_are_required(
         reject(approval_id=ask(finance, freeze(alice)).pk, by=Actor.of(checker), comment=" ")
 
 
+def test_reason_and_comment_are_refused_rather_than_cut(
+    alice: User, finance: User, checker: User
+) -> None:
+    long, by = "x" * 256, Actor.of(finance)
+    with pytest.raises(errors.ExplanationTooLong):
+        request_approval(asked=freeze(alice), reason=long, by=by)
+    approval = ask(finance, freeze(alice))
+    for decision in (
+        partial(approve, by=Actor.of(checker)),
+        partial(reject, by=Actor.of(checker)),
+        partial(withdraw, by=by),
+    ):
+        with pytest.raises(errors.ExplanationTooLong):
+            decision(approval_id=approval.pk, comment=long)
+    assert (stored(approval).status, stored(approval).comment) == ("requested", "")
+    approve(approval_id=approval.pk, by=Actor.of(checker), comment=f" {long[1:]} ")
+    assert stored(approval).comment == long[1:]
+
+
 # --- Who may ---
 
 
@@ -408,6 +428,64 @@ def test_stale_page_decides_nothing(alice: User, finance: User, checker: User) -
     assert (stored(approval).status, amount_of(alice)) == ("requested", 10_100)
     assert not Transaction.objects.filter(type="adjustment").exists()
     assert agree(approval, checker, seen={(alice.pk, "USD"): version + 1}).refusal is None
+
+
+def test_limit_that_changed_since_it_was_seen_is_neither_asked_for_nor_changed(
+    alice: User, finance: User, checker: User
+) -> None:
+    asked = LimitChange(user_id=alice.pk, currency="USD", per_day=5_000)
+    approval = ask(finance, asked)
+    system = {"by": SYSTEM, "per_transaction": None}
+    set_limit(subject=alice, currency="USD", per_day=7, **system)  # type: ignore[arg-type]
+    by = Actor.of(finance)
+    for stale in (
+        lambda: request_approval(asked=asked, reason="r", by=by, limit_version=0),
+        lambda: agree(approval, checker, limit_version=0),
+    ):
+        with pytest.raises(errors.VersionConflict) as conflict:
+            stale()
+        assert conflict.value.extra == {"current_version": 1}
+    assert (Approval.objects.get().status, TransactionLimit.objects.get().per_day) == (
+        "requested",
+        7,
+    )
+    request_approval(asked=asked, reason="r", by=by, limit_version=1)
+    assert Approval.objects.count() == 2
+    assert agree(approval, checker, limit_version=1).refusal is None
+    assert TransactionLimit.objects.get().version == 2
+
+
+def test_nothing_is_asked_for_on_a_stale_page(alice: User, finance: User) -> None:
+    fund(alice, "100.00")
+    seen: Seen = {(alice.pk, "USD"): balance_of(alice).version}
+    fund(alice, "1.00")
+    asked, by = adjustment(alice, "500.00", "debit"), Actor.of(finance)
+    with pytest.raises(errors.VersionConflict):
+        request_approval(asked=asked, reason="r", by=by, seen=seen)
+    assert not Approval.objects.exists()
+    seen = {(alice.pk, "USD"): balance_of(alice).version}
+    request_approval(asked=asked, reason="r", by=by, seen=seen)
+    assert Approval.objects.get().status == "requested"  # the funds may come
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("was_set", [False, True])
+def test_of_two_limits_that_were_seen_alike_one_is_set(
+    *, was_set: bool, alice: User, finance: User, checker: User
+) -> None:
+    if was_set:
+        set_limit(subject=alice, currency="USD", per_transaction=1, per_day=None, by=SYSTEM)
+    waiting = [
+        ask(finance, LimitChange(user_id=alice.pk, currency="USD", per_day=per_day))
+        for per_day in (100, 200, 300)
+    ]
+    seen = {"limit_version": int(was_set)}
+    results = at_once([partial(agree, approval, checker, **seen) for approval in waiting])
+    lost = [type(result) for result in results if isinstance(result, Exception)]
+    assert lost == [errors.VersionConflict] * 2
+    approved = Approval.objects.get(status="approved")
+    assert TransactionLimit.objects.get().per_day == approved.asked["per_day"]
+    assert Approval.objects.filter(status="requested").count() == 2
 
 
 def test_request_expires_for_every_reader_and_is_recorded(

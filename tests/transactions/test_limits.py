@@ -95,10 +95,11 @@ def test_pending_counts_while_it_holds_and_no_longer_once_cancelled(alice: User,
 
 
 def test_yesterdays_payments_do_not_count_today(alice: User, bob: User) -> None:
-    """Keys are ordered by time, so the day begins at a key: an old one lies before it."""
+    """Keys are ordered by time, so the day begins at a key: an old one lies before it, and not by
+    those minutes that a transaction may have waited."""
     fund(alice, "100.00")
     limit(alice, day="10.00")
-    yesterday = int((timezone.now() - timedelta(days=1)).timestamp() * 1000)
+    yesterday = int((timezone.now() - timedelta(hours=25)).timestamp() * 1000)
     old = transfer(alice, bob, "10.00", **by(alice))
     key = old.id.int & ((1 << 80) - 1) | yesterday << 80
     fields = {name: getattr(old, name) for name in old.__slots__}
