@@ -8,6 +8,7 @@ from audit.api import NOBODY, AuditQuery, AuditViewSet, SealViewSet
 from ledgerlink.schema import (
     A_TIME,
     A_TRANSACTION,
+    NOTES,
     Json,
     component,
     describe,
@@ -22,6 +23,15 @@ from ledgerlink.schema import (
     whole,
 )
 from ledgerlink.serializers import PageQuery
+
+NOTES.update(
+    {
+        "action": "What was done, such as `transaction.completed`.",
+        "entity_type": "To what kind of thing, such as `transaction` or `user`.",
+        "entity_id": "To which of them.",
+        "request_id": "In which request.",
+    }
+)
 
 
 class DescribedActor(OpenApiSerializerFieldExtension):

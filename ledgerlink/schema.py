@@ -33,7 +33,8 @@ def component(name: str, schema: Json) -> Json:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-NOTES: dict[str, str] = {}  # what a field of a request or a parameter means, by its name
+# What a field of a request or a parameter means, by its name; each app adds its own.
+NOTES: dict[str, str] = {"id": "The one it is about.", "status": "What has become of it."}
 
 
 def record(description: str, optional: Sequence[str] = (), /, **members: Json) -> Json:
@@ -134,6 +135,10 @@ def json_answer(
 
 def example(name: str, value: Any) -> OpenApiExample:
     return OpenApiExample(name, value=value)
+
+
+def page_example(name: str, row: Json) -> OpenApiExample:
+    return example(name, {"next": None, "previous": None, "results": [row]})
 
 
 def request_example(name: str, value: Any) -> OpenApiExample:

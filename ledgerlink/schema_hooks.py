@@ -172,31 +172,50 @@ def _health() -> Json:
         status={"type": "string", "enum": ["ok", "degraded", "unavailable"]},
         checks=checks,
     )
+    well = dict.fromkeys(names, "ok")
+    away = well | {"database": "unavailable", "migrations": "pending"}
+    serves = {"status": "ok", "checks": well}
+    serves_not = {"status": "unavailable", "checks": away}
     return {
-        "/api/v1/health": {"get": _probe("live", "Liveness", {"200": ("It answers.", ok)})},
+        "/api/v1/health": {
+            "get": _probe(
+                "live",
+                "Liveness",
+                "Whether the process answers, whatever becomes of what it needs.",
+                {"200": ("It answers.", ok, {"status": "ok"})},
+            )
+        },
         "/api/v1/health/ready": {
             "get": _probe(
                 "ready",
                 "Readiness: the database, its migrations, the settings, the cache",
-                {"200": ("It can serve.", ready), "503": ("It can't serve now.", ready)},
+                "Whether to send it requests. Without its cache it serves, but slower.",
+                {
+                    "200": ("It can serve.", ready, serves),
+                    "503": ("It can't serve now.", ready, serves_not),
+                },
             )
         },
     }
 
 
-def _probe(name: str, summary: str, answers: dict[str, tuple[str, Json]]) -> Json:
+def _probe(
+    name: str, summary: str, description: str, answers: dict[str, tuple[str, Json, Json]]
+) -> Json:
+    """`answers` has for each status what it says, its schema and an example."""
     responses: Json = {}
-    for status, (description, schema) in answers.items():
+    for status, (said, schema, shown) in answers.items():
         headers = [*_IDS, *(["Retry-After"] if status == "503" else [])]
         responses[status] = {
-            "description": description,
+            "description": said,
             "headers": {header: {"$ref": f"#/components/headers/{header}"} for header in headers},
-            "content": {"application/json": {"schema": schema}},
+            "content": {"application/json": {"schema": schema, "example": shown}},
         }
     return {
         "operationId": f"health_{name}",
         "tags": ["Health"],
         "summary": summary,
+        "description": description,
         "security": [],
         "responses": responses,
     }

@@ -42,6 +42,7 @@ TAG = "Approvals"
 
 NOTES.update(
     {
+        "kind": "What is asked for.",
         "comment": "For whoever reads it later.",
         "per_transaction": "What may be sent at once; no limit when left out.",
         "per_day": "What may be sent in a day (UTC); no limit when left out.",
@@ -124,7 +125,14 @@ _CARRYING_OUT: _Refused = [
 
 
 def _deciding(
-    name: str, summary: str, description: str, body: Any, *, status: str, refused: _Refused
+    name: str,
+    summary: str,
+    description: str,
+    body: Any,
+    *,
+    status: str,
+    refused: _Refused,
+    asked: Json,
 ) -> Any:
     done = AN_APPROVAL | {
         "status": status,
@@ -142,6 +150,7 @@ def _deciding(
         answers=json_answer(APPROVAL, "The approval as it is now.", example("Decided", done)),
         headers=[IDEMPOTENCY_KEY],
         refused=refused,
+        examples=[request_example("Decision", asked)],
     )
 
 
@@ -232,6 +241,7 @@ describe(
         "approval (`approval_id`) has failed. With `expected_version` nothing is decided (409) "
         "unless the balance, or the limit, still has it; the answer tells which it has.",
         ApproveBody,
+        asked={"comment": "Seen the ticket"},
         status="approved",
         refused=[
             *_DECIDING,
@@ -246,14 +256,16 @@ describe(
         "Reject what somebody else asked for",
         "With a comment that says why.",
         RejectBody,
+        asked={"comment": "Asked for twice"},
         status="rejected",
         refused=_DECIDING,
     ),
     withdraw=_deciding(
         "withdraw",
         "Take one's own request back",
-        "",
+        "Only whoever asked may, while it is not decided.",
         WithdrawBody,
+        asked={"comment": "Asked for twice"},
         status="withdrawn",
         refused=[
             *(refusal for refusal in _DECIDING if refusal is not errors.OwnRequest),

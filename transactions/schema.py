@@ -1,10 +1,11 @@
 """The OpenAPI document: moving money, and seeing what was moved."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import Direction, OpenApiParameter
+from drf_spectacular.utils import Direction, OpenApiExample, OpenApiParameter
 from rest_framework.serializers import ListField
 
 from balances.errors import CurrencyRedefined
@@ -74,6 +75,8 @@ NOTES.update(
         "counterparty": "The id of the other user.",
         "min_amount": "In `currency`.",
         "max_amount": "In `currency`.",
+        "currency": "An ISO 4217 code, or one that is configured.",
+        "type": "What kind of movement.",
     }
 )
 
@@ -85,7 +88,8 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     _KEY,
     OpenApiParameter.HEADER,
     description="Makes it safe to ask again: the same key with the same body is answered with the "
-    "same bytes and moves nothing. Keys belong to the caller. 1 to 255 printable ASCII characters.",
+    "same bytes and moves nothing. Keys belong to the caller, and are remembered for 30 days (the "
+    "setting `IDEMPOTENCY_KEY_DAYS`). 1 to 255 printable ASCII characters.",
 )
 
 
@@ -278,7 +282,15 @@ def _moving(name: str, summary: str, description: str, body: Any, **more: Any) -
     )
 
 
-def _settling(name: str, summary: str, description: str, body: Any, refused: _Refused) -> Any:
+def _settling(
+    name: str,
+    summary: str,
+    description: str,
+    body: Any,
+    *,
+    asked: OpenApiExample,
+    refused: Sequence[type[LedgerError] | str] = (),
+) -> Any:
     """An endpoint that changes a pending transaction."""
     return operation(
         f"transactions_{name}",
@@ -291,6 +303,7 @@ def _settling(name: str, summary: str, description: str, body: Any, refused: _Re
         ),
         headers=[IDEMPOTENCY_KEY],
         refused=[*_SETTLING, *refused],
+        examples=[asked],
     )
 
 
@@ -340,7 +353,8 @@ describe(
         "Move what is held",
         "All of it, or `amount` of it, and the rest is let go.",
         CaptureBody,
-        [
+        asked=request_example("A part", {"amount": "15.00"}),
+        refused=[
             errors.PendingExpired,
             errors.CaptureTooLarge,
             errors.BalanceFrozen,
@@ -348,7 +362,14 @@ describe(
             errors.FundingNotAllowed,
         ],
     ),
-    cancel=_settling("cancel", "Let go what is held", "", CancelBody, []),
+    cancel=_settling(
+        "cancel",
+        "Let go what is held",
+        "All of it. The receiver of a transfer and staff may; of a deposit or withdrawal whoever "
+        "asked for it.",
+        CancelBody,
+        asked=request_example("For real", {"dry_run": False}),
+    ),
     reverse=_moving(
         "reverse",
         "Give a completed transaction back",
@@ -375,7 +396,9 @@ describe(
         answers=json_answer(
             RESULTS,
             "What became of each item.",
-            example("Results", {"results": [{"status": 201, "transaction": A_MOVED}]}),
+            example(
+                "Results", {"results": [{"status": 201, "replayed": False, "transaction": A_MOVED}]}
+            ),
         ),
         headers=[IDEMPOTENCY_KEY],
         refused=[

@@ -27,6 +27,7 @@ from ledgerlink.schema import (
     json_answer,
     operation,
     or_null,
+    page_example,
     page_of,
     record,
     request_example,
@@ -213,6 +214,19 @@ NEW_KEY = component(
         **_KEY,
     ),
 )
+A_KEY = {
+    "id": 3,
+    "user": {"id": 7, "username": "billing"},
+    "name": "billing, production",
+    "prefix": "ll_ab12cd34",
+    "scopes": ["read", "deposit"],
+    "replaces": None,
+    "created_by": 1,
+    "created_at": A_TIME,
+    "expires_at": None,
+    "revoked_at": None,
+    "last_used_at": A_TIME,
+}
 
 # --- Endpoints ------------------------------------------------------------------------------------
 
@@ -237,7 +251,9 @@ describe(
         "List users",
         "For staff. Deleted users are left out; names match in whatever case.",
         query=UserQuery,
-        answers=json_answer(page_of(USER, "UserPage"), "A page of users."),
+        answers=json_answer(
+            page_of(USER, "UserPage"), "A page of users.", page_example("Users", A_USER)
+        ),
         refused=["permission_denied"],
     ),
     create=operation(
@@ -263,6 +279,7 @@ describe(
         body=UserBody,
         answers=_ONE,
         refused=_CHANGING,
+        examples=[request_example("All", {"username": "alice", "email": "alice.a@example.com"})],
     ),
     partial_update=operation(
         "users_partial_update",
@@ -272,6 +289,7 @@ describe(
         body=UserBody,
         answers=_ONE,
         refused=_CHANGING,
+        examples=[request_example("A new address", {"email": "alice.a@example.com"})],
     ),
     destroy=operation(
         "users_delete",
@@ -334,6 +352,8 @@ describe(
     ),
 )
 
+_REFRESH = request_example("A session", {"refresh": A_PAIR["refresh"]})
+
 describe(
     RefreshView,
     post=operation(
@@ -345,6 +365,7 @@ describe(
         headers=[_NO_STORE],
         answers=json_answer(TOKENS, "A new pair.", example("Tokens", A_PAIR)),
         refused=[errors.InvalidRefreshToken],
+        examples=[_REFRESH],
     ),
 )
 
@@ -358,6 +379,7 @@ describe(
         body=RefreshBody,
         answers={204: NO_BODY},
         refused=[errors.InvalidRefreshToken],
+        examples=[_REFRESH],
     ),
 )
 
@@ -370,11 +392,22 @@ describe(
         "Ends every session of the caller, this one too.",
         body=PasswordBody,
         answers={204: NO_BODY},
+        examples=[
+            request_example(
+                "A better one",
+                {"current_password": "battery-staple-1", "new_password": "battery-staple-2"},
+            )
+        ],
     ),
 )
 
 _KEY_HEADERS = [LOCATION, header("Cache-Control", "`no-store`.", [201])]
-_NEW_KEY = json_answer(NEW_KEY, "The new key, shown this once.", status=201)
+_NEW_KEY = json_answer(
+    NEW_KEY,
+    "The new key, shown this once.",
+    example("New key", {"key": "ll_ab12cd34_Xk3…", **A_KEY, "last_used_at": None}),
+    status=201,
+)
 
 describe(
     ApiKeyViewSet,
@@ -384,7 +417,9 @@ describe(
         "List API keys",
         "Newest first, revoked and expired ones as well.",
         query=ApiKeyQuery,
-        answers=json_answer(page_of(API_KEY, "ApiKeyPage"), "A page of keys."),
+        answers=json_answer(
+            page_of(API_KEY, "ApiKeyPage"), "A page of keys.", page_example("Keys", A_KEY)
+        ),
         refused=["permission_denied"],
     ),
     create=operation(
@@ -407,7 +442,8 @@ describe(
         "api_keys_retrieve",
         KEYS,
         "One API key",
-        answers=json_answer(API_KEY, "The key, without its secret."),
+        "Revoked and expired ones as well.",
+        answers=json_answer(API_KEY, "The key, without its secret.", example("Key", A_KEY)),
         refused=["permission_denied"],
     ),
     rotate=operation(
@@ -417,6 +453,7 @@ describe(
         "The old one stays valid for `overlap_seconds`, but not longer than it would have.",
         body=RotationBody,
         refused=["permission_denied", errors.ApiKeyEnded, errors.ApiKeyRotated],
+        examples=[request_example("Within an hour", {"overlap_seconds": 3600})],
         headers=_KEY_HEADERS,
         answers=_NEW_KEY,
     ),

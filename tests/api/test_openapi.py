@@ -9,6 +9,7 @@ import yaml
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiYamlRenderer
 from drf_spectacular.validation import validate_schema
+from jsonschema import Draft202012Validator
 
 from balances.typed_amounts import OtherCurrency
 from bench.servers.process import REPOSITORY
@@ -17,10 +18,7 @@ from ledgerlink.schema_problems import REFUSALS
 from tests.api.client import Api, body_of
 from transactions.backfill import HistoryContradicted
 from transactions.csv_lines import ImportRefused
-from transactions.errors import (
-    ExplanationMissing,
-    ExplanationTooLong,
-)
+from transactions.errors import ExplanationMissing, ExplanationTooLong
 from transactions.import_rows import InvalidRow
 from users.errors import OtpInUse, OtpMandatory
 from users.scopes import SCOPES
@@ -35,7 +33,6 @@ NOT_ANSWERED = {"error", "group_refused", "refused_before"} | {
     ExplanationTooLong.code,
     OtpInUse.code,
     OtpMandatory.code,
-    OtherCurrency.code,
 }
 
 
@@ -73,6 +70,33 @@ def test_every_operation_is_described(document: Any) -> None:
             kinds = set(resolved.get("content", {}))
             if int(status) >= 400 and "Health" not in operation["tags"]:
                 assert kinds == {"application/problem+json"}, f"{name} {status}"
+
+
+def bodies(operation: Any) -> Iterator[tuple[str, Any]]:
+    """What is sent and what is answered in JSON when all goes well, with their examples."""
+    responses = {s: r for s, r in operation["responses"].items() if s < "300"}
+    for name, body in {"request": operation.get("requestBody", {}), **responses}.items():
+        if "application/json" in body.get("content", {}):
+            yield name, body["content"]["application/json"]
+
+
+def test_every_body_has_examples_and_they_are_valid(document: Any) -> None:
+    for name, operation in operations(document):
+        for what, media in bodies(operation):
+            shown = [e["value"] for e in media.get("examples", {}).values()]
+            shown += [media["example"]] if "example" in media else []
+            assert shown, f"{name}, {what}"
+            resolver = {"components": document["components"], **media["schema"]}
+            for value in shown:
+                Draft202012Validator(resolver).validate(value)
+
+
+def test_every_operation_and_parameter_is_explained(document: Any) -> None:
+    for name, operation in operations(document):
+        assert operation["description"] or operation["summary"] == "The caller", name
+        for parameter in operation.get("parameters", []):
+            if "$ref" not in parameter:
+                assert parameter["description"], f"{name}: {parameter['name']}"
 
 
 def leaves(kind: type[LedgerError]) -> Iterator[type[LedgerError]]:

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from audit.models import AuditLog
 from tests.books import (
+    amount_of,
     assert_books_are_sound,
     balance_of,
     deposit,
@@ -70,8 +71,19 @@ def test_prune_forgets_old_keys_of_clients_and_keeps_those_of_commands(alice: Us
     assert Transaction.objects.count() == 2
 
 
-def test_prune_command_keeps_what_is_young() -> None:
-    call_command("prune_idempotency_keys")
+def test_prune_command_forgets_what_is_older_than_the_setting(alice: User) -> None:
+    assert settings.IDEMPOTENCY_KEY_DAYS == 30
+    post_one(deposit(alice, "1.00", idempotency=idempotency("client")))
+    for days, forgotten in ((29, False), (31, True)):
+        used_at = timezone.now() - timedelta(days=days)
+        IdempotencyKey.objects.update(created_at=used_at)
+        call_command("prune_idempotency_keys")
+        assert IdempotencyKey.objects.exists() is not forgotten
+    again = post_one(deposit(alice, "1.00", idempotency=idempotency("client")))
+    assert not again.replayed
+    assert amount_of(alice) == 200
+
+
+def test_prune_command_forgets_nothing_of_today() -> None:
     with pytest.raises(CommandError):
         call_command("prune_idempotency_keys", days=0)
-    assert settings.IDEMPOTENCY_KEY_DAYS == 30
