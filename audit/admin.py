@@ -35,7 +35,7 @@ COLUMNS = (
     Column("Time (UTC)", lambda record: record.created_at),
     Column("Actor id", lambda record: record.actor_id),
     Column("Actor", lambda record: record.actor_name),
-    Column("Action", lambda record: record.action),
+    Column("Action", lambda record: action_name(record.action)),
     Column("About", lambda record: record.entity_type),
     Column("Id", lambda record: record.entity_id),
     Column("Details", lambda record: dump_json(record.details)),
@@ -54,8 +54,8 @@ class AuditLogAdmin(ReadOnlyAdmin):
     export_columns = COLUMNS
     nothing = "Whatever is done from now on is kept here."
     fieldsets = (
-        (None, {"fields": ("time", "actor", "actor_id", "action", "entity")}),
-        ("What", {"fields": ("details_shown",)}),
+        (None, {"fields": ("time", "actor", "actor_id", "action_shown", "entity")}),
+        ("What", {"fields": ("summary", "details_shown")}),
         ("Where from", {"fields": ("request_id", "trace_id", "address")}),
     )
 
@@ -95,6 +95,6 @@ class AuditLogAdmin(ReadOnlyAdmin):
     def summary(self, record: AuditLog) -> str:
         return in_words(record.details)
 
-    @admin.display(description="details")
+    @admin.display(description="as recorded")
     def details_shown(self, record: AuditLog) -> str:
         return shown_json(record.details)

@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from audit.models import AuditLog, Seal, Verification
 from ledgerlink.dossier import Panel, panel
-from transactions.dashboard.health import SIGN, ago, colour_of, sign
+from transactions.dashboard.health import SIGN, ago, colour_of, counted, sign
 from transactions.dashboard.overview import Figure, Overview, figure
 
 COUNTED = 10_000  # records; of more it is only said that they are more
@@ -22,18 +22,22 @@ def last_verification(request: HttpRequest, overview: Overview) -> Panel | None:
             "Audit trail",
             label="Never",
             colour="warning",
-            text="The trail was never compared with its seals: run manage.py verify_audit",
+            text="The trail was never compared with its seals. Ask your operators to do it",
         )
-    found = f"{run.records:,} records are as they were sealed, verified"
-    if run.broken:
-        found = f"{run.broken:,} things are broken, found"
+    page = reverse("admin:audit_verification_change", args=[run.pk])
+    text, words = counted(run.records, "record", "records"), "as they were sealed"
+    if not run.holds:
+        text = counted(run.broken, "difference", "differences")
+        words = "found. Tell your operators at once"
     return sign(
         "verified",
         "Audit trail",
         label="Whole" if run.holds else "Broken",
         colour=colour_of(holds=run.holds, at=run.started_at, now=overview.now),
-        text=f"{found} {ago(run.started_at, overview.now)}",
-        figure=Figure("Details", reverse("admin:audit_verification_change", args=[run.pk])),
+        page=page,
+        text=f"Compared with its seals {ago(run.started_at, overview.now)}",
+        figure=Figure(text, page),
+        words=words,
     )
 
 
@@ -48,7 +52,7 @@ def last_seal(request: HttpRequest, overview: Overview) -> Panel | None:
             "Seals",
             label="None",
             colour="warning",
-            text="Nothing is sealed yet: run manage.py seal_audit",
+            text="Nothing is sealed yet. Ask your operators for the first seal",
         )
     sees = request.user.has_perm("audit.view_auditlog")
     since = AuditLog.objects.filter(pk__gt=seal.last_id)[: COUNTED + 1].count()
@@ -57,8 +61,9 @@ def last_seal(request: HttpRequest, overview: Overview) -> Panel | None:
         "sealed",
         "Seals",
         label=f"No. {seal.number:,}",
+        page=reverse("admin:audit_seal_change", args=[seal.pk]),
         colour=colour_of(holds=True, at=seal.sealed_at, now=overview.now),
         text=f"The last seal was made {ago(seal.sealed_at, overview.now)}",
         figure=figure(count, "audit_auditlog_changelist", id__gt=seal.last_id) if sees else None,
-        words="records since",
+        words="records have been added since",
     )

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from audit.models import AuditLog
+from audit.wording import action_name
 from ledgerlink.dossier import Panel, panel, reads_trail
 
 NEWEST = 8
@@ -37,7 +38,7 @@ def _newest(entity: str, subject: Model) -> Panel:
     about = {"entity_type": entity, "entity_id": str(subject.pk)}
     newest = AuditLog.objects.filter(**about).order_by("-pk")[:NEWEST]
     shown = {
-        "records": list(newest),
+        "records": [(record, action_name(record.action)) for record in newest],
         "all": reverse("admin:audit_auditlog_changelist", query=about),
     }
     return Panel("audit", "Audit trail", "admin/dossier/records.html", shown, aside=True)

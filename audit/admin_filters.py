@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 
 from audit.models import AuditLog
-from audit.wording import action_name
+from audit.wording import action_name, entity_name
 from ledgerlink.admin import number_of
 from ledgerlink.admin_filters import Chip, ChoiceFilter, Filter, TextFilter
 from ledgerlink.long_lists import Way
@@ -64,7 +64,7 @@ class EntityFilter(Filter):
         return [Way(self.condition, "pk")] if len(self.given) == len(self.parameters) else []
 
     def chips(self) -> Iterable[Chip]:
-        return [Chip(f"About: {' '.join(self.given.values())}", [*self.given])]
+        return [Chip(f"About: {entity_name(**self.given)}", [*self.given])]
 
 
 class AfterFilter(Filter):
@@ -82,3 +82,6 @@ class AfterFilter(Filter):
 
     def ways(self) -> Sequence[Way]:
         return [Way(self.condition, "pk")]
+
+    def chips(self) -> Iterable[Chip]:
+        return [Chip(f"After record no. {self.given['id__gt']}", [*self.given])]

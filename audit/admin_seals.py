@@ -24,7 +24,7 @@ class SealAdmin(ReadOnlyAdmin):
     search_fields = ("number", "hash")
     search_help_text = "Number, the id of a record that it covers, or the beginning of a hash"
     ordering = ("-number",)
-    nothing = "None was made yet: `manage.py seal_audit` makes the first."
+    nothing = "None was made yet. Your operators have one made every hour."
     time_field = "sealed_at"
     fieldsets = (
         (None, {"fields": ("number", "time", "sealed_by", "count_shown", "records")}),
@@ -80,7 +80,7 @@ class VerificationAdmin(ReadOnlyAdmin):
     list_filter = (OutcomeFilter,)
     search_fields = ("run_by",)
     search_help_text = "Login or host that ran it"
-    nothing = "None was run yet: `manage.py verify_audit` proves that the trail is whole."
+    nothing = "None was done yet. Your operators have one done each night."
     time_field = "started_at"
     fieldsets = (
         (None, {"fields": ("time", "outcome", "took", "run_by")}),

@@ -1,5 +1,6 @@
 """Balances in the back-office: to be read."""
 
+from datetime import datetime
 from functools import reduce
 from operator import or_
 
@@ -11,7 +12,13 @@ from balances import admin_dossier  # noqa: F401 - registers its panels
 from balances.admin_amounts import AmountFilter
 from balances.admin_columns import BALANCE_COLUMNS
 from balances.admin_entries import LedgerEntryAdmin
-from balances.admin_filters import CurrencyFilter, OwnerFilter, StatusFilter
+from balances.admin_filters import (
+    ChangedFilter,
+    CurrencyFilter,
+    HeldFilter,
+    OwnerFilter,
+    StatusFilter,
+)
 from balances.admin_owner import owner_link
 from balances.admin_statement import StatementAdmin
 from balances.enums import BalanceStatus
@@ -20,6 +27,7 @@ from balances.money import money
 from ledgerlink.admin import ReadOnlyAdmin, badge, link, number_of, shown_time
 from ledgerlink.admin_lists import Search
 from ledgerlink.long_lists import Way
+from ledgerlink.pagination import KeyRange
 from users.queries import some_users_like
 
 __all__ = ["BalanceAdmin", "LedgerEntryAdmin"]
@@ -42,7 +50,14 @@ class BalanceAdmin(StatementAdmin):
         "status_shown",
         "changed",
     )
-    list_filter = (CurrencyFilter, StatusFilter, OwnerFilter, AmountFilter)
+    list_filter = (
+        CurrencyFilter,
+        StatusFilter,
+        OwnerFilter,
+        AmountFilter,
+        ChangedFilter,
+        HeldFilter,
+    )
     list_select_related = ("user",)
     search_fields = ("id", "username", "email")
     search_help_text = "Beginning of a username or e-mail; user or balance id"
@@ -66,6 +81,10 @@ class BalanceAdmin(StatementAdmin):
         ),
         ("History", {"fields": ("version", "entry_count", "opened", "changed")}),
     )
+
+    def keys_between(self, start: datetime | None, end: datetime | None) -> KeyRange:
+        """Of a period of changes: what was opened long before it may have changed in it."""
+        return super().keys_between(None, end)
 
     def search(self, term: str) -> Search:
         people, note = some_users_like(term, MAX_OWNERS)

@@ -11,6 +11,7 @@ from balances.admin_filters import (
     DirectionFilter,
     EntryCurrencyFilter,
     EntryPartyFilter,
+    EntryTypeFilter,
 )
 from balances.admin_owner import owner_link
 from balances.entry_ways import way_to_entries
@@ -20,6 +21,7 @@ from ledgerlink.admin import ReadOnlyAdmin, link, number_of, shown_time, uuid_of
 from ledgerlink.admin_filters import PeriodFilter, TransactionFilter
 from ledgerlink.admin_lists import Search
 from ledgerlink.long_lists import Way
+from ledgerlink.texts import begins_with
 from users.queries import some_users_like
 
 
@@ -35,6 +37,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     )
     list_filter = (
         PeriodFilter,
+        EntryTypeFilter,
         DirectionFilter,
         EntryCurrencyFilter,
         EntryAmountFilter,
@@ -43,8 +46,8 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
         TransactionFilter,
     )
     list_select_related = ("balance__user", "transaction")
-    search_fields = ("id", "username", "email", "transaction")
-    search_help_text = "Transaction id, beginning of a username or e-mail, user or balance id"
+    search_fields = ("id", "username", "email", "transaction", "reference")
+    search_help_text = "Reference, transaction id, username, e-mail, user or balance id"
     export_columns = ENTRY_COLUMNS
     export_related = ("balance__user", "transaction")
     nothing = "Each completed transaction makes two entries."
@@ -63,7 +66,9 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
         if number is not None:
             theirs |= Q(pk=number) | Q(user=number)
         balances = list(Balance.objects.filter(theirs).values_list("pk", flat=True))
-        return Search(Q(balance__in=balances), [way_to_entries(pk) for pk in balances], note)
+        reference = begins_with("transaction__reference", term, term.lower(), term.upper())
+        ways = [Way(reference), *(way_to_entries(pk) for pk in balances)]
+        return Search(reference | Q(balance__in=balances), ways, note)
 
     @admin.display(description="time (UTC)", ordering="id")
     def time(self, entry: BalanceHistory) -> str:

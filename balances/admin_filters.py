@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from balances.entry_ways import way_to_entries
 from balances.enums import BalanceStatus, House
-from balances.models import Balance, Currency
+from balances.models import Balance, BalanceHistory, Currency
 from balances.queries import status_is
 from ledgerlink.admin import number_of
-from ledgerlink.admin_filters import Chip, ChoiceFilter, Filter, TextFilter
+from ledgerlink.admin_filters import Chip, ChoiceFilter, Filter, PeriodFilter, TextFilter
 from ledgerlink.long_lists import Way
 from users.queries import user_called
 
@@ -54,7 +54,7 @@ class OwnerFilter(ChoiceFilter):
     parameter_name = "owner"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        houses = [(str(house.value), f"House: {house.label}") for house in House]
+        houses = [(str(house.value), house.owner_name) for house in House]
         return [("users", "Users"), ("houses", "All house accounts"), *houses]
 
     def rows_of(self, value: str) -> Q:
@@ -71,22 +71,24 @@ class OwnerFilter(ChoiceFilter):
 
 
 class PartyFilter(TextFilter):
-    """A user, by username, e-mail or id, or a house account, such as `house:fees`."""
+    """A user, by username, e-mail or id, or a house account, such as “House: Fees”."""
 
     title = "party"
     parameters = ("party",)
-    placeholder = "Username or house:fees"
+    placeholder = "Username or House: Fees"
 
     def read(self, request: HttpRequest) -> Q:
         text = self.text
-        house = text.lower().removeprefix("house:")
-        if house != text.lower():
+        is_house, _, house = (part.strip().lower() for part in text.partition(":"))
+        if is_house == "house":
             owned = Balance.objects.filter(house=house)
             known = house in House.values
+            self.name = House(house).owner_name if known else text
         else:
             user = user_called(text)
             owned = Balance.objects.filter(user=user)
             known = user is not None
+            self.name = text if user is None else user.username
         if not known:
             self.problem = f"There is no user and no house account called “{text}”."
         self.balances = list(owned.values_list("pk", flat=True)) if known else []
@@ -97,11 +99,52 @@ class PartyFilter(TextFilter):
         return Q(balance__in=balances)
 
     def chips(self) -> Iterable[Chip]:
-        return [Chip(f"Party: {self.text}", ["party"])]
+        return [Chip(f"Party: {self.name}", ["party"])]
+
+
+class HeldFilter(Filter):
+    """Balances of which something is held, for links."""
+
+    title = "held"
+    parameters = ("held__gt",)
+
+    def read(self, request: HttpRequest) -> Q:
+        if self.given["held__gt"] != "0":
+            self.problem = "Only whether anything is held can be asked for."
+        return Q(held__gt=0)
+
+    def chips(self) -> Iterable[Chip]:
+        return [Chip("With money held", [*self.given])]
+
+
+class ChangedFilter(PeriodFilter):
+    """When a balance last changed."""
+
+    title = "change"
+    field = "updated_at"
+    label = "Last changed"
+    parameters = ("period", "since", "until")
 
 
 class EntryCurrencyFilter(CurrencyFilter):
     field = "balance__currency"
+
+
+class EntryTypeFilter(ChoiceFilter):
+    """By the type of the transaction that made the entry."""
+
+    title = "type"
+    parameter_name = "type"
+    field = "transaction__type"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        # Through the foreign key: balances know no transactions by name.
+        made_by: Any = BalanceHistory._meta.get_field("transaction").related_model
+        types: Choices = made_by._meta.get_field("type").choices
+        return types
+
+    def ways(self) -> Sequence[Way]:
+        return [Way(self.condition)]
 
 
 class EntryPartyFilter(PartyFilter):

@@ -11,6 +11,11 @@ class House(TextChoices):
     FEES = "fees"
     ROUNDING = "rounding"
 
+    @property
+    def owner_name(self) -> str:
+        """What people call it, so that it is not taken for a user."""
+        return f"House: {self.label}"
+
 
 class BalanceStatus(TextChoices):
     ACTIVE = "active"

@@ -106,7 +106,8 @@ class Balance(models.Model):
 
     @property
     def owner_name(self) -> str:
-        return self.user.username if self.user is not None else f"house:{self.house}"
+        owner = self.owner
+        return owner.owner_name if isinstance(owner, House) else str(self.user)
 
     @property
     def available(self) -> int:

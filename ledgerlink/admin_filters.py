@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -160,8 +160,15 @@ class PeriodFilter(Filter):
     title = "time"
     template = "admin/list/period.html"
     field: ClassVar[str] = "created_at"
-    parameters = ("period", "since", "until", "created_at__gte", "created_at__lt")
+    parameters: ClassVar[Sequence[str]] = (
+        "period",
+        "since",
+        "until",
+        "created_at__gte",
+        "created_at__lt",
+    )
     fieldless = ("created_at__gte", "created_at__lt")
+    label = "Period"  # of its fields
     options = (
         ("today", "Today"),
         ("yesterday", "Yesterday"),
@@ -198,7 +205,16 @@ class PeriodFilter(Filter):
         words = {"created_at__gte": "From {}", "created_at__lt": "Before {}"}
         words |= {"since": "From {}", "until": "Until {}", "period": "{}"}
         for name, text in self.given.items():
-            yield Chip(words[name].format(dict(self.options).get(text, text)), [name])
+            said = dict(self.options).get(text) or said_moment(text)
+            yield Chip(words[name].format(said), [name])
+
+
+def said_moment(text: str) -> str:
+    """A day or moment of a link as people read it; what is none, as it is."""
+    at = read_moment(text)
+    if at is None:
+        return text
+    return f"{at:%Y-%m-%d}" if at.time() == time() else f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 def read_moment(text: str, later: timedelta = timedelta(0)) -> datetime | None:

@@ -45,6 +45,7 @@ BACK_OFFICE: dict[str, object] = {
         lambda _request: static("ledgerlink/dashboard.css"),
         lambda _request: static("ledgerlink/lists.css"),
     ],
+    "SCRIPTS": [lambda _request: static("ledgerlink/icons.js")],
     "SIDEBAR": {
         "navigation": [
             {

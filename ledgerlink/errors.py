@@ -20,6 +20,17 @@ class LedgerError(Exception):
         self.extra = extra
 
 
+def title_of(code: str) -> str:
+    """Of the errors with this code, in words; the code itself when none has it any more."""
+    kinds = [LedgerError]
+    while kinds:
+        kind = kinds.pop()
+        if kind.code == code:
+            return kind.title
+        kinds += kind.__subclasses__()
+    return code
+
+
 class InvalidInput(LedgerError):
     """One field holds something that can't be understood."""
 

@@ -1,6 +1,7 @@
 """Tables as CSV and as Excel workbooks, row by row: of any length, in little memory."""
 
 import csv
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -13,8 +14,13 @@ from ledgerlink.timestamps import rfc3339
 Cell = str | int | Decimal | datetime | None
 Row = Sequence[Cell]
 
-# A spreadsheet takes what begins so for a formula, and would run it.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# A spreadsheet takes what begins so for a formula, and would run it, whatever white space or quotes
+# are before it. Where semicolons or tabs divide the cells, the quotes of this file protect nothing:
+# what follows on one of them, or on the end of a line, is a cell of its own.
+_FORMULA = re.compile(
+    r"""(?:^|(?<=[;\t\r\n]))(?=[^\S\t\r\n]*"*[^\S\t\r\n]*[=+\-@\uff1d\uff0b\uff0d\uff20])"""
+)
+BOM = "\ufeff".encode()  # without it, Excel reads the file in its country's old encoding
 _LINES_AT_ONCE = 200
 _BLOCK = 64 * 1024  # bytes
 _SHEET_ROWS = 1_048_576  # what Excel holds in one sheet
@@ -35,15 +41,14 @@ def csv_writer() -> Any:
 
 
 def text_cell(text: str) -> str:
-    """`text` with an apostrophe before it where a spreadsheet would take it for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    """`text` with an apostrophe wherever a spreadsheet would take what follows for a formula."""
+    return _FORMULA.sub("'", text)
 
 
 def csv_table(heads: Sequence[str], rows: Iterable[Row]) -> Iterator[bytes]:
-    """UTF-8; times are RFC 3339 in UTC, amounts plain decimals."""
+    """UTF-8, and marked as such; times are RFC 3339 in UTC, amounts plain decimals."""
     write = csv_writer()
-    lines = iter([write(heads)])
-    yield "".join(lines).encode()
+    yield BOM + write(heads).encode()
     lines = (write([_plain(cell) for cell in row]) for row in rows)
     while block := "".join(islice(lines, _LINES_AT_ONCE)):
         yield block.encode()
@@ -116,7 +121,7 @@ class _Sheets:
                 pass
             case str():
                 # As text, whatever it looks like, also after somebody has edited it.
-                form = self._quoted if cell.startswith(_FORMULA) else None
+                form = self._quoted if _FORMULA.search(cell) else None
                 self._sheet.write_string(self._row, place, cell, form)
             case datetime():
                 self._sheet.write_datetime(self._row, place, cell.astimezone(UTC), self._time)

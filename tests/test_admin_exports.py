@@ -1,12 +1,12 @@
 """Exports of the back-office's lists: all that is listed, exactly, and with a trace."""
 
+import codecs
 import csv
 import io
 import zipfile
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
-from xml.etree import ElementTree as ET
 
 import pytest
 from django.test import Client
@@ -14,8 +14,10 @@ from django.test import Client
 from audit.models import AuditLog
 from balances.models import Balance, BalanceHistory
 from ledgerlink import long_lists, spreadsheets, walks
+from ledgerlink.spreadsheets import text_cell
 from tests.back_office import address, folder_of, one_of_each, sign_in
 from tests.books import deposit, fund, post_one, transfer
+from tests.spreadsheets import cells
 from transactions.models import IdempotencyKey, Transaction, TransactionLimit
 from users.models import ApiKey, User
 
@@ -40,24 +42,8 @@ def export(client: Client, model: Any, kind: str, **query: str) -> bytes:
 
 
 def lines(content: bytes) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
-
-
-def cells(content: bytes, sheet: int = 1) -> list[dict[str, tuple[str, str]]]:
-    """Type and text of the cells of each row, by column."""
-    names = {"s": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
-    with zipfile.ZipFile(io.BytesIO(content)) as workbook:
-        tree = ET.fromstring(workbook.read(f"xl/worksheets/sheet{sheet}.xml"))  # noqa: S314 - made by us
-    return [
-        {
-            str(cell.get("r")).rstrip("0123456789"): (
-                cell.get("t", "n"),
-                "".join(cell.itertext()),
-            )
-            for cell in row
-        }
-        for row in tree.iterfind("s:sheetData/s:row", names)
-    ]
+    assert content.startswith(codecs.BOM_UTF8)
+    return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
 
 
 @pytest.fixture
@@ -104,13 +90,38 @@ def test_times_are_in_utc(alice: User) -> None:
     assert float(cell["B"][1]) == pytest.approx(days, abs=1e-6)
 
 
-@pytest.mark.parametrize("text", [FORMULA, "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\uff1d1"])
+GUARDED = {
+    FORMULA: f"'{FORMULA}",
+    "+1+1": "'+1+1",
+    "-2+3": "'-2+3",
+    "@SUM(A1)": "'@SUM(A1)",
+    "\uff1d1": "'\uff1d1",
+    "\t=1": "\t'=1",
+    "\r=1": "\r'=1",
+    "  =1": "'  =1",
+    "\u00a0=1": "'\u00a0=1",
+    '"=1': "'\"=1",
+    # where semicolons divide the cells
+    "rent;=1+1": "rent;'=1+1",
+    "rent; +1": "rent;' +1",
+    'rent;"=1"': 'rent;\'"=1"',
+    "rent\n@A1": "rent\n'@A1",
+}
+PLAIN = ("1-2", "a=b", "lunch, -5", "rent; for May", "\ttabbed", "O'Neill")
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_text_that_is_no_formula_stays_as_it_is(text: str) -> None:
+    assert text_cell(text) == text
+
+
+@pytest.mark.parametrize("text", GUARDED)
 def test_text_is_no_formula(alice: User, bob: User, text: str) -> None:
     fund(alice, "1.00")
     post_one(transfer(alice, bob, "1.00", reference=text))
     client = sign_in("auditor")
     row, _deposit = lines(export(client, Transaction, "csv"))
-    assert row["Reference"] == f"'{text}"
+    assert row["Reference"] == GUARDED[text]
     content = export(client, Transaction, "xlsx")
     assert cells(content)[1]["I"][0] == "inlineStr"
     with zipfile.ZipFile(io.BytesIO(content)) as workbook:

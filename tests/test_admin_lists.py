@@ -27,7 +27,7 @@ from transactions.errors import InsufficientFunds
 from transactions.models import IdempotencyKey, Transaction
 from users import accounts
 from users.actors import Actor
-from users.models import User
+from users.models import User, UserNote
 
 TODAY = timezone.now().date()
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -77,6 +77,7 @@ FOUND: list[tuple[Any, dict[str, str], int]] = [
     (Transaction, {"party": "alice"}, 8),
     (Transaction, {"party": "ALICE@example.com", "status": "pending"}, 1),
     (Transaction, {"party": "house:external"}, 3),
+    (Transaction, {"party": "House: External"}, 3),
     (Transaction, {"period": "today"}, 10),
     (Transaction, {"period": "yesterday"}, 0),
     (Transaction, {"since": str(TODAY), "until": str(TODAY + timedelta(days=1))}, 10),
@@ -90,6 +91,11 @@ FOUND: list[tuple[Any, dict[str, str], int]] = [
     (Transaction, {"q": "bob"}, 9),
     (Transaction, {"q": "al"}, 8),
     (BalanceHistory, {"direction": "out"}, 8),
+    (BalanceHistory, {"type": "withdrawal"}, 2),
+    (BalanceHistory, {"type": "transfer", "party": "alice"}, 5),
+    (BalanceHistory, {"q": "INV-3"}, 2),
+    (BalanceHistory, {"q": "inv"}, 10),
+    (BalanceHistory, {"q": "INV", "direction": "in"}, 5),
     (BalanceHistory, {"party": "bob", "direction": "in"}, 6),
     (BalanceHistory, {"currency": "JPY"}, 2),
     (BalanceHistory, {"amount_from": "5", "amount_to": "10"}, 4),
@@ -101,6 +107,10 @@ FOUND: list[tuple[Any, dict[str, str], int]] = [
     (Balance, {"status": "active", "owner": "users"}, 2),
     (Balance, {"owner": "houses"}, 2),
     (Balance, {"q": "a"}, 1),
+    (Balance, {"period": "today"}, 5),
+    (Balance, {"until": str(TODAY - timedelta(days=1))}, 0),
+    (Balance, {"since": str(TODAY), "owner": "users"}, 3),
+    (Balance, {"held__gt": "0"}, 1),
     (User, {"account": "deleted"}, 1),
     (User, {"account": "active", "role": "user"}, 2),
     (User, {"q": "char"}, 1),
@@ -167,6 +177,46 @@ def test_filters_survive_turning_the_pages(
 def test_filter_is_taken_off_by_its_chip(books: None, auditor_client: Client) -> None:
     cl = ask(auditor_client, Transaction, status="failed", party="bob", p="1").context["cl"]
     assert cl.chips == [("Status: Failed", "?party=bob"), ("Party: bob", "?status=failed")]
+
+
+CHIPS: list[tuple[Any, dict[str, str], list[str]]] = [
+    (Transaction, {"completed_at__gte": "2026-11-01"}, ["Completed from 2026-11-01"]),
+    (
+        Transaction,
+        {"created_at__gte": "2026-11-01T00:00:00Z", "created_at__lt": "2026-11-02T07:05:00Z"},
+        ["From 2026-11-01", "Before 2026-11-02 07:05 UTC"],
+    ),
+    (Transaction, {"since": "2026-11-01", "period": "today"}, ["Today", "From 2026-11-01"]),
+    (
+        Transaction,
+        {"status": "pending", "expires_at__lt": "2026-11-02T07:05:06.789Z"},
+        ["Status: Pending", "Expired before 2026-11-02 07:05 UTC"],
+    ),
+    (
+        Transaction,
+        {"failure_code": "insufficient_funds"},
+        ["Reason: There is not enough money available"],
+    ),
+    (Transaction, {"party": "house:fees"}, ["Party: House: Fees"]),
+    (Balance, {"held__gt": "0"}, ["With money held"]),
+    (Balance, {"owner": "external"}, ["Owner: House: External"]),
+    (AuditLog, {"entity_type": "api_key", "entity_id": "7"}, ["About: API key 7"]),
+    (AuditLog, {"entity_type": "transaction"}, ["About: transaction"]),
+    (AuditLog, {"id__gt": "12"}, ["After record no. 12"]),
+    (AuditLog, {"action": "transaction.failed"}, ["Action: Transaction: failed"]),
+]
+
+
+def test_chips_say_in_words_what_links_ask_for(
+    books: None, alice: User, auditor_client: Client
+) -> None:
+    for model, query, said in CHIPS:
+        cl = ask(auditor_client, model, **query).context["cl"]
+        assert [text for text, _ in cl.chips] == said
+    own = [(Transaction, "party", "Party: alice"), (UserNote, "user", "About alice")]
+    for model, name, text in own:
+        (chip,) = ask(auditor_client, model, **{name: str(alice.pk)}).context["cl"].chips
+        assert chip[0] == text
 
 
 def test_form_keeps_what_has_no_field(books: None, alice: User, auditor_client: Client) -> None:

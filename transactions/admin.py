@@ -26,6 +26,7 @@ from transactions.admin_columns import TRANSACTION_COLUMNS
 from transactions.admin_dossier import RELATED, transaction_dossier
 from transactions.admin_filters import (
     CompletionFilter,
+    ExpiryFilter,
     ReasonFilter,
     StatusFilter,
     TransactionPartyFilter,
@@ -75,6 +76,7 @@ class TransactionAdmin(DossierAdmin, ReadOnlyAdmin):
         TransactionPartyFilter,
         ReasonFilter,
         CompletionFilter,
+        ExpiryFilter,
     )
     list_select_related = ("source__user", "destination__user")
     search_fields = ("id", "reference", "username", "email")

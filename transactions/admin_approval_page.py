@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from ledgerlink.context import current_request
 from ledgerlink.dossier import Event, Panel, panel, panels_of
-from ledgerlink.errors import TryAgainLater
+from ledgerlink.errors import TryAgainLater, title_of
 from transactions import approvals
 from transactions.admin_colours import APPROVAL_COLOURS
 from transactions.admin_holding_back import limit_facts
@@ -54,6 +54,7 @@ def approval_dossier(request: HttpRequest, approval: Approval) -> dict[str, Any]
         "status": status,
         "status_colour": APPROVAL_COLOURS[status],
         "facts": _facts(approval, limit),
+        "why_failed": title_of(approval.failure_code) if approval.failure_code else "",
         "timeline": _timeline(approval, status),
         "panels": panels_of("approval", request, approval),
         "max_comment": COMMENT_MAX_LENGTH,

@@ -1,6 +1,7 @@
 """The queue of requests for a second person's approval: what is asked, what would come of it now,
 and the decision."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
 from ledgerlink.admin import ReadOnlyAdmin, badge, shown_time, uuid_of
-from ledgerlink.admin_filters import ChoiceFilter, PeriodFilter
+from ledgerlink.admin_filters import Chip, ChoiceFilter, PeriodFilter, TextFilter
 from ledgerlink.dossier import DossierAdmin
 from ledgerlink.errors import LedgerError
 from transactions import approvals
@@ -24,6 +25,7 @@ from transactions.enums import ApprovalKind, ApprovalStatus
 from transactions.errors import ApprovalDecided, VersionConflict
 from users.actors import Actor
 from users.models import User
+from users.queries import user_called
 from users.roles import Capability
 
 ALL = "all"
@@ -69,6 +71,25 @@ class KindFilter(ChoiceFilter):
         return [(kind.value, str(kind.label)) for kind in ApprovalKind]
 
 
+class RequesterFilter(TextFilter):
+    """Who asked, by username, e-mail or id."""
+
+    title = "asked for by"
+    parameters = ("requested_by",)
+    placeholder = "Username"
+
+    def read(self, request: HttpRequest) -> Q:
+        user, self.name = user_called(self.text), self.text
+        if user is None:
+            self.problem = f"There is no user called “{self.text}”."
+            return Q()
+        self.name = user.username
+        return Q(requested_by=user.pk)
+
+    def chips(self) -> Iterable[Chip]:
+        return [Chip(f"Asked for by {self.name}", ["requested_by"])]
+
+
 class AskedFilter(PeriodFilter):
     field = "requested_at"
 
@@ -77,7 +98,7 @@ class AskedFilter(PeriodFilter):
 class ApprovalAdmin(DossierAdmin, ReadOnlyAdmin):
     list_display = ("time", "summary", "status_shown", "requested_by", "decided_by", "expires")
     list_display_links = ("summary",)
-    list_filter = (StatusFilter, KindFilter, AskedFilter)
+    list_filter = (StatusFilter, KindFilter, RequesterFilter, AskedFilter)
     list_select_related = ("requested_by", "decided_by")
     search_fields = ("id", "username")
     search_help_text = "Request or transaction id, username"

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Any
 
 from balances.money import exact
 from ledgerlink.admin_export import Column
+from ledgerlink.errors import title_of
 from ledgerlink.rows import dump_json
-from transactions.admin_filters import REASONS
-from transactions.models import Transaction, TransactionLimit
+from transactions.models import IdempotencyKey, Transaction, TransactionLimit
 
 
 def _name(of: str) -> Callable[[Transaction], str]:
@@ -38,7 +39,7 @@ TRANSACTION_COLUMNS = (
     Column("To", lambda transaction: transaction.destination.owner_name),
     Column("Reference", lambda transaction: transaction.reference),
     Column("Description", lambda transaction: transaction.description),
-    Column("Refused because", lambda t: REASONS.get(t.failure_code, t.failure_code)),
+    Column("Refused because", lambda t: title_of(t.failure_code)),
     Column("Reverses", lambda transaction: str(transaction.reverses_id or "")),
     Column("Asked by", _name("requested_by")),
     Column("Approved by", _name("approved_by")),
@@ -55,10 +56,21 @@ LIMIT_COLUMNS = (
     Column("One day (UTC)", _limit("per_day")),
     Column("Changed (UTC)", lambda limit: limit.updated_at),
 )
+DONE, REFUSED = "Done", "Refused"
+
+
+def answered(key: IdempotencyKey) -> str:
+    """What became of the request; nothing where that is not known yet."""
+    if key.answer_status is None:
+        return ""
+    return DONE if key.answer_status < HTTPStatus.BAD_REQUEST else REFUSED
+
+
 KEY_COLUMNS = (
     Column("Time (UTC)", lambda key: key.created_at),
     Column("Sent by", lambda key: key.scope),
     Column("Key", lambda key: key.key),
     Column("Transaction id", lambda key: str(key.transaction_id or "")),
-    Column("Answered with (HTTP)", lambda key: key.answer_status),
+    Column("Answer", answered),
+    Column("Status code of the API", lambda key: key.answer_status),
 )

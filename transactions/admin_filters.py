@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 
 from balances.admin_filters import PartyFilter
-from ledgerlink.admin_filters import ChoiceFilter, Filter, read_moment
+from ledgerlink.admin_filters import Chip, ChoiceFilter, Filter, read_moment, said_moment
 from ledgerlink.long_lists import Way
 from transactions.enums import TransactionStatus, TransactionType
 from transactions.errors import PostingRefused
@@ -66,6 +66,27 @@ class CompletionFilter(Filter):
 
     def ways(self) -> Sequence[Way]:
         return [Way(self.condition)]
+
+    def chips(self) -> Iterable[Chip]:
+        said = said_moment(self.given["completed_at__gte"])
+        return [Chip(f"Completed from {said}", [*self.given])]
+
+
+class ExpiryFilter(Filter):
+    """What was to be captured before a moment, for links."""
+
+    title = "expired before"
+    parameters = ("expires_at__lt",)
+
+    def read(self, request: HttpRequest) -> Q:
+        end = read_moment(self.given["expires_at__lt"])
+        if end is None:
+            self.problem = "This is not a time of expiry."
+            return Q()
+        return Q(expires_at__lt=end)
+
+    def chips(self) -> Iterable[Chip]:
+        return [Chip(f"Expired before {said_moment(self.given['expires_at__lt'])}", [*self.given])]
 
 
 class TransactionPartyFilter(PartyFilter):

@@ -59,7 +59,7 @@ def _names(accounts: Any) -> dict[int, str]:
 
 def _who(names: dict[int, str], account: Account) -> str:
     if account.house is not None:
-        return f"House: {House(account.house).label}"
+        return House(account.house).owner_name
     return names[account.user_id or 0]
 
 

@@ -36,7 +36,7 @@ class ReconciliationAdmin(ReadOnlyAdmin):
     list_filter = (OutcomeFilter,)
     search_fields = ("run_by",)
     search_help_text = "Login or host that ran it"
-    nothing = "None was run yet: `manage.py reconcile` proves that the books hold."
+    nothing = "The books were not proved yet. Your operators have it done each night."
     time_field = "started_at"
     fieldsets = (
         (None, {"fields": ("time", "outcome", "took", "run_by")}),

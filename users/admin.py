@@ -58,7 +58,9 @@ class UserAdmin(CustomerAdmin, SignInAdmin, Base):
         "id",
         "password_shown",
         "second_factor",
+        "second_factor_read",
         "locked",
+        "locked_read",
         "created",
         "changed",
         "deleted",
@@ -117,12 +119,13 @@ class UserAdmin(CustomerAdmin, SignInAdmin, Base):
         return super().has_change_permission(request, obj)
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Who may only read is not shown how the user signs in."""
+        """Who may only read sees how the user signs in, without what would change it."""
         if obj is None:
             return self.add_fieldsets
         if self.has_change_permission(request, obj):
             return self.fieldsets
-        return tuple(part for part in self.fieldsets if part[0] != "Signing in")
+        names, _signing_in, record = self.fieldsets
+        return names, ("Signing in", {"fields": ("second_factor_read", "locked_read")}), record
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

@@ -13,6 +13,7 @@ from ledgerlink.admin import ReadOnlyAdmin, SearchedAdmin, link, shown_time
 from ledgerlink.dossier import DossierAdmin, Panel, deeds_of, panel, panels_of
 from ledgerlink.errors import LedgerError
 from users.actors import Actor
+from users.admin_filters import NotesAboutFilter
 from users.models import NOTE_MAX_LENGTH, User, UserNote
 from users.notes import add_note
 from users.roles import Role
@@ -66,8 +67,9 @@ class CustomerAdmin(DossierAdmin, SearchedAdmin):
         return self.dossier_view(request, object_id)
 
     def account_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The form of name, e-mail and role."""
-        return super().change_view(request, str(pk))
+        """The form of name, e-mail and role. Who changed it is in the audit trail, not in Django's
+        history."""
+        return super().change_view(request, str(pk), extra_context={"show_history": False})
 
     def response_post_save_change(self, request: HttpRequest, obj: User) -> HttpResponseRedirect:
         return HttpResponseRedirect(reverse("admin:users_user_account", args=[obj.pk]))
@@ -106,6 +108,7 @@ class UserNoteAdmin(ReadOnlyAdmin):
     """Written on the page of the user."""
 
     list_display = ("time", "about", "author", "text")
+    list_filter = (NotesAboutFilter,)
     list_select_related = ("user", "author")
     search_fields = ("username", "text")
     search_help_text = "Username of whom it is about, words of the note"

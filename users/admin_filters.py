@@ -7,9 +7,9 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
-from ledgerlink.admin_filters import ChoiceFilter
+from ledgerlink.admin_filters import Chip, ChoiceFilter, Filter
 from ledgerlink.long_lists import Way
-from users.queries import DELETED
+from users.queries import DELETED, user_called
 from users.roles import Role
 
 Choices = Iterable[tuple[str, str]]
@@ -50,6 +50,28 @@ class AccountFilter(ChoiceFilter):
                 return [Way(self.condition)]
             case _:
                 return []
+
+
+class NotesAboutFilter(Filter):
+    """The notes about one user, for links."""
+
+    title = "about"
+    parameters = ("user", "user__id__exact")
+
+    def read(self, request: HttpRequest) -> Q:
+        (text, *_) = self.given.values()
+        user, self.name = user_called(text), text
+        if user is None:
+            self.problem = f"There is no user called “{text}”."
+            return Q()
+        self.name = user.username
+        return Q(user=user.pk)
+
+    def ways(self) -> Sequence[Way]:
+        return [Way(self.condition)]
+
+    def chips(self) -> Iterable[Chip]:
+        return [Chip(f"About {self.name}", [*self.given])]
 
 
 class KeyStateFilter(ChoiceFilter):

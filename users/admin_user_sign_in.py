@@ -20,30 +20,42 @@ from users.models import User
 from users.second_factor import authenticator_of, must_have, recovery_codes_left
 from users.staff_sessions import is_confirmed, to_confirmation
 
+UNLOCKED = "no"
+
 
 class SignInAdmin(SearchedAdmin):
     """The part of the users' admin that is about signing in."""
 
     @admin.display(description="locked")
     def locked(self, user: User) -> str:
-        locks = locks_of(user)
-        if not locks:
-            return "no"
+        said = self.locked_read(user)
+        if said == UNLOCKED:
+            return said
+        return format_html("{} · {}", said, link("Lift the lock", "users_user_unlock", user.pk))
+
+    @admin.display(description="locked")
+    def locked_read(self, user: User) -> str:
         told = "; ".join(
             f"for {lock.address or 'other addresses'} until {shown_time(lock.until)} UTC"
-            for lock in locks
+            for lock in locks_of(user)
         )
-        lifted = link("Lift the lock", "users_user_unlock", user.pk)
-        return format_html("After failed sign-ins, {} · {}", told, lifted)
+        return f"After failed sign-ins, {told}" if told else UNLOCKED
 
     @admin.display(description="two-step sign-in")
     def second_factor(self, user: User) -> str:
+        said = self.second_factor_read(user)
+        if authenticator_of(user) is None:
+            return said
+        again = link("Reset", "users_user_reset_second_factor", user.pk)
+        return format_html("{} · {}", said, again)
+
+    @admin.display(description="two-step sign-in")
+    def second_factor_read(self, user: User) -> str:
         device = authenticator_of(user)
         if device is None:
             return "off, but required: asked for at the next sign-in" if must_have(user) else "off"
         since, left = device.created_at.date(), recovery_codes_left(user)
-        again = link("Reset", "users_user_reset_second_factor", user.pk)
-        return format_html("on since {}, {} recovery codes left · {}", since, left, again)
+        return f"on since {since}, {left} recovery codes left"
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view

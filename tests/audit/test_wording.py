@@ -6,7 +6,7 @@ from audit.wording import action_name, entity_name, in_words
 def test_actions_and_entities_are_named_for_people() -> None:
     assert action_name("user.logged_in") == "User: logged in"
     assert action_name("api_key.created") == "API key: created"
-    assert entity_name("api_key", "7") == "api key 7"
+    assert entity_name("api_key", "7") == "API key 7"
     long = "01a20c88-313d-75e5-bc5c-7eaba97aa921"
     assert entity_name("transaction", long) == "transaction …7aa921"
 

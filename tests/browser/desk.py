@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from playwright.sync_api import (
@@ -32,6 +33,9 @@ _ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+
+_LEGIBLE = Path(__file__).with_name("legible.js").read_text()
 
 
 def launch(playwright: Playwright) -> Browser:
@@ -96,6 +100,19 @@ class Desk:
             else:
                 field.fill(value)
 
+    def reach(self, name: str, *, backwards: bool = False) -> None:
+        """Go on with the tab key until the link, button or field of this name has the focus."""
+        for _ in range(60):
+            self.page.keyboard.press("Shift+Tab" if backwards else "Tab")
+            focused = self.page.locator("*:focus")
+            if focused.count() and name in (
+                focused.get_attribute("aria-label")
+                or focused.evaluate("e => e.labels?.[0]?.innerText")
+                or focused.inner_text()
+            ):
+                return
+        raise AssertionError(f"{name} can't be reached")
+
     def find_customer(self, username: str) -> None:
         """From the list of users to the page of one."""
         self.go("users/user/")
@@ -126,6 +143,14 @@ class Desk:
         link = self.rows().get_by_role("link").first
         address = link.get_attribute("href") if link.count() else None
         return address and address.partition("/admin/")[2]
+
+    def obstacles(self) -> list[str]:
+        """What does not fit into the window, can't be reached by the keyboard, has no words for a
+        screen reader, or is too faint to be read."""
+        found = [f"{self.overflow} px too wide"] if self.overflow > 0 else []
+        for kind in ("unreachable", "unnamed", "faint"):
+            found += [f"{kind} {e}" for e in self.page.evaluate(f"{_LEGIBLE}.{kind}()")]
+        return found
 
     @property
     def overflow(self) -> int:

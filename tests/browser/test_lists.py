@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import ViewportSize, expect
 
-from tests.browser.desk import DESKTOP, PHONE, Desk, Office
+from tests.browser.desk import DESKTOP, PHONE, Office
 from tests.browser.test_pages import saved
 from tests.e2e.world import register
 from tests.servers import LedgerServer
@@ -23,10 +23,10 @@ def test_list_is_filtered_with_the_keyboard_and_exported(
         desk.go("transactions/transaction/")
         desk.page.keyboard.press("/")
         desk.page.keyboard.type(payer.username)
-        reach(desk, "Filters")
+        desk.reach("Filters")
         desk.page.keyboard.press("Enter")
         expect(desk.page.get_by_label("Amount from")).to_be_visible()
-        reach(desk, "Amount from")
+        desk.reach("Amount from")
         desk.page.keyboard.type("1,000")
         desk.page.keyboard.press("Enter")
         expect(desk.rows()).to_have_count(2)
@@ -39,17 +39,3 @@ def test_list_is_filtered_with_the_keyboard_and_exported(
         assert rows == [("1234.50", "'=1+1"), ("5000.00", "")]
         desk.page.get_by_role("link", name="Amount from 1,000").press("Enter")
         expect(desk.rows()).to_have_count(3)
-
-
-def reach(desk: Desk, name: str) -> None:
-    """Go on with the tab key until the field or button of this name has the focus."""
-    for _ in range(40):
-        desk.page.keyboard.press("Tab")
-        focused = desk.page.locator("*:focus")
-        if focused.count() and name in (
-            focused.get_attribute("aria-label")
-            or focused.evaluate("e => e.labels?.[0]?.innerText")
-            or focused.inner_text()
-        ):
-            return
-    raise AssertionError(f"{name} can't be reached")

@@ -65,7 +65,7 @@ def test_page_shows_parties_amount_entries_and_where_it_came_from(
         "Idempotency key wire-7",
         "Request id request-7",
         "Trace id trace-7",
-        "transaction.completed by finance",
+        "Transaction: completed by finance",
     ):
         assert expected in text
 

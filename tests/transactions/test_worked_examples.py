@@ -32,7 +32,7 @@ def journal() -> str:
     """Every ledger entry in the order of writing: account, movement, balance after it."""
     entries = BalanceHistory.objects.select_related("balance__user").order_by("id")
     return "\n".join(
-        f"{e.balance.owner_name:<14} {e.balance.currency} "
+        f"{e.balance.owner_name:<15} {e.balance.currency} "
         f"{format_amount(e.delta, e.balance.currency):>8} "
         f"{format_amount(e.amount_after, e.balance.currency):>8}"
         for e in entries
@@ -42,10 +42,10 @@ def journal() -> str:
 def trial_balance(currency: str) -> str:
     """Every balance of a currency by name, and their sum."""
     rows = Balance.objects.filter(currency=currency).select_related("user")
-    balances = sorted(rows, key=lambda balance: balance.owner_name)
-    lines = [f"{b.owner_name:<14} {format_amount(b.amount, currency):>8}" for b in balances]
+    balances = sorted(rows, key=lambda balance: balance.owner_name.lower())
+    lines = [f"{b.owner_name:<15} {format_amount(b.amount, currency):>8}" for b in balances]
     total = format_amount(sum(b.amount for b in balances), currency)
-    return "\n".join([*lines, f"{'total':<14} {total:>8}"])
+    return "\n".join([*lines, f"{'total':<15} {total:>8}"])
 
 
 def table(text: str) -> str:
@@ -69,22 +69,22 @@ def test_deposit_transfer_withdrawal_and_refusal(alice: User, bob: User) -> None
     )
     assert journal() == table(
         """
-        house:external USD  -100.00  -100.00
-        alice          USD   100.00   100.00
-        alice          USD   -40.00    60.00
-        bob            USD    40.00    40.00
-        bob            USD   -15.50    24.50
-        house:external USD    15.50   -84.50
-        bob            USD   -24.50     0.00
-        alice          USD    24.50    84.50
+        House: External USD  -100.00  -100.00
+        alice           USD   100.00   100.00
+        alice           USD   -40.00    60.00
+        bob             USD    40.00    40.00
+        bob             USD   -15.50    24.50
+        House: External USD    15.50   -84.50
+        bob             USD   -24.50     0.00
+        alice           USD    24.50    84.50
         """
     )
     assert trial_balance("USD") == table(
         """
-        alice             84.50
-        bob                0.00
-        house:external   -84.50
-        total              0.00
+        alice              84.50
+        bob                 0.00
+        House: External   -84.50
+        total               0.00
         """
     )
     assert statuses() == [
@@ -107,18 +107,18 @@ def test_two_currencies_are_two_books(alice: User, bob: User) -> None:
     )
     assert trial_balance("EUR") == table(
         """
-        alice              9.99
-        bob                0.01
-        house:external   -10.00
-        total              0.00
+        alice               9.99
+        bob                 0.01
+        House: External   -10.00
+        total               0.00
         """
     )
     assert trial_balance("JPY") == table(
         """
-        alice               999
-        bob                   1
-        house:external    -1000
-        total                 0
+        alice                999
+        bob                    1
+        House: External    -1000
+        total                  0
         """
     )
 
@@ -150,14 +150,14 @@ def test_invoice_that_is_paid_in_full_or_not_at_all(alice: User, bob: User, char
     ]
     assert journal() == table(
         """
-        house:external USD  -100.00  -100.00
-        alice          USD   100.00   100.00
-        house:external USD   -10.00  -110.00
-        alice          USD    10.00   110.00
-        alice          USD   -70.00    40.00
-        bob            USD    70.00    70.00
-        alice          USD   -40.00     0.00
-        charlie        USD    40.00    40.00
+        House: External USD  -100.00  -100.00
+        alice           USD   100.00   100.00
+        House: External USD   -10.00  -110.00
+        alice           USD    10.00   110.00
+        alice           USD   -70.00    40.00
+        bob             USD    70.00    70.00
+        alice           USD   -40.00     0.00
+        charlie         USD    40.00    40.00
         """
     )
 
@@ -182,20 +182,20 @@ def test_order_that_is_authorised_shipped_in_part_and_refunded_in_part(
     post_one(reverse(order, "20.00", reason="item 3 was damaged"))
     assert journal() == table(
         """
-        house:external USD  -100.00  -100.00
-        alice          USD   100.00   100.00
-        alice          USD   -45.00    55.00
-        bob            USD    45.00    45.00
-        bob            USD   -20.00    25.00
-        alice          USD    20.00    75.00
+        House: External USD  -100.00  -100.00
+        alice           USD   100.00   100.00
+        alice           USD   -45.00    55.00
+        bob             USD    45.00    45.00
+        bob             USD   -20.00    25.00
+        alice           USD    20.00    75.00
         """
     )
     assert trial_balance("USD") == table(
         """
-        alice             75.00
-        bob               25.00
-        house:external  -100.00
-        total              0.00
+        alice              75.00
+        bob                25.00
+        House: External  -100.00
+        total               0.00
         """
     )
     assert statuses() == ["deposit completed", "transfer completed", "reversal completed"]
@@ -210,19 +210,19 @@ def test_chargeback_of_money_that_is_spent_is_owed(alice: User, bob: User) -> No
     post_one(reverse(paid_in, reason="chargeback", allow_overdraft=True))
     assert trial_balance("USD") == table(
         """
-        alice            -50.00
-        bob               50.00
-        house:external     0.00
-        total              0.00
+        alice             -50.00
+        bob                50.00
+        House: External     0.00
+        total               0.00
         """
     )
     post_one(deposit(alice, "80.00"))
     assert trial_balance("USD") == table(
         """
-        alice             30.00
-        bob               50.00
-        house:external   -80.00
-        total              0.00
+        alice              30.00
+        bob                50.00
+        House: External   -80.00
+        total               0.00
         """
     )
     assert statuses() == [

@@ -10,13 +10,12 @@ from django.http import HttpRequest
 
 from balances.money import format_amount, money
 from ledgerlink.dossier import Panel, panel
+from ledgerlink.errors import title_of
 from transactions.dashboard.overview import DAYS, FIGURE, PANEL, Figure, Overview, day, figure
 from transactions.enums import TransactionStatus, TransactionType
-from transactions.errors import refusal_of
 from transactions.totals import Sums, SumsByType
 
 LIST = "transactions_transaction_changelist"
-MAX_REASONS = 6
 # Told apart by those who see colours differently, too (Okabe and Ito), on white and on black.
 COLOURS = {
     TransactionType.DEPOSIT: "#009e73",
@@ -107,14 +106,13 @@ def refusals(request: HttpRequest, overview: Overview) -> Panel | None:
     today, month = overview.refused_today, Counter(overview.refused)
     reasons = [
         {
-            "title": _reason(code),
+            "title": title_of(code),
             "today": figure(today.get(code, 0), LIST, **_failed(overview.today, code)),
             "month": figure(count, LIST, **_failed(overview.start, code)),
         }
-        for code, count in month.most_common(MAX_REASONS)
+        for code, count in month.most_common()
     ]
-    more = len(month) - len(reasons)
-    context = {"reasons": reasons, "more": more, "days": DAYS}
+    context = {"reasons": reasons, "days": DAYS}
     return Panel(
         "refused",
         "Why transactions were refused",
@@ -122,11 +120,6 @@ def refusals(request: HttpRequest, overview: Overview) -> Panel | None:
         context,
         aside=True,
     )
-
-
-def _reason(code: str) -> str:
-    known = refusal_of(code)
-    return known.title if known is not None else code
 
 
 def _together(sums: Iterable[Sums]) -> tuple[int, int]:

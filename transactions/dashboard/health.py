@@ -30,11 +30,20 @@ def sign(
     label: str,
     colour: str,
     text: str,
+    page: str = "",
     figure: Figure | None = None,
     words: str = "",
 ) -> Panel:
-    """A line of the panel: a label in a colour, a sentence, and perhaps a number with a list."""
-    context = {"label": label, "colour": colour, "text": text, "figure": figure, "words": words}
+    """A line of the panel: a label in a colour, which leads to a page, a sentence, and perhaps a
+    number with its list, and what it is of."""
+    context = {
+        "label": label,
+        "colour": colour,
+        "page": page,
+        "text": text,
+        "figure": figure,
+        "words": words,
+    }
     return Panel(anchor, title, "admin/dashboard/sign.html", context)
 
 
@@ -59,15 +68,21 @@ def last_reconciliation(request: HttpRequest, overview: Overview) -> Panel | Non
             "Reconciliation",
             label="Never",
             colour="warning",
-            text="The books were never proved: run manage.py reconcile",
+            text="The books were never proved. Ask your operators for a reconciliation",
         )
     page = reverse("admin:transactions_reconciliation_change", args=[run.pk])
-    found = f"{run.breaches:,} breaches found," if run.breaches else "All invariants proved"
+    when = ago(run.started_at, overview.now)
     return sign(
         "reconciled",
         "Reconciliation",
         label="Holds" if run.holds else "Broken",
         colour=colour_of(holds=run.holds, at=run.started_at, now=overview.now),
-        text=f"{found} {ago(run.started_at, overview.now)}",
-        figure=Figure("Details", page),
+        page=page,
+        text=f"The rules of the books were checked {when}",
+        figure=None if run.holds else Figure(counted(run.breaches, "breach", "breaches"), page),
+        words="found. Tell your operators before you post anything large",
     )
+
+
+def counted(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"

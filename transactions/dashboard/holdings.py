@@ -19,6 +19,7 @@ from transactions.dashboard.overview import (
     day,
     figure,
 )
+from transactions.models import Transaction
 from transactions.queries import PARTIES, largest_completed
 
 BALANCES = "balances_balance_changelist"
@@ -46,7 +47,7 @@ def by_currency(request: HttpRequest, overview: Overview) -> Panel | None:
     if not request.user.has_perm("balances.view_balance"):
         return None
     context = {
-        "houses": [house.label for house in House],
+        "houses": [house.owner_name for house in House],
         "rows": [_row(overview, currency) for currency in overview.currencies],
     }
     return Panel("balances", "Balances by currency", "admin/dashboard/balances.html", context)
@@ -58,7 +59,7 @@ def _row(overview: Overview, currency: str) -> dict[str, Any]:
         "currency": currency,
         "users": _users(overview, currency),
         "reserved": _reserved(overview, currency),
-        "houses": [(house.label, _house(of.get(house.value))) for house in House],
+        "houses": [(house.owner_name, _house(of.get(house.value))) for house in House],
     }
 
 
@@ -86,7 +87,7 @@ def _house(balance: Balance | None) -> Figure | None:
 def large_movements(request: HttpRequest, overview: Overview) -> Panel | None:
     if not request.user.has_perm("transactions.view_transaction"):
         return None
-    largest = largest_completed(overview.currency, overview.start, LARGE)
+    largest = _without_ties(largest_completed(overview.currency, overview.start, LARGE + 1))
     newest = sorted(largest, key=lambda t: (t.completed_at, t.pk), reverse=True)[:SHOWN]
     prefetch_related_objects(newest, *PARTIES)
     context: dict[str, Any] = {
@@ -101,6 +102,18 @@ def large_movements(request: HttpRequest, overview: Overview) -> Panel | None:
             "amount_from": format_amount(least, overview.currency),
             "completed_at__gte": day(overview.start),
         }
-        context["all"] = figure(len(largest), TRANSACTIONS, **query)
+        count = len(largest) if len(largest) <= LARGE else f"more than {LARGE}"
+        context["all"] = figure(count, TRANSACTIONS, **query)
         context["least"] = money(least, overview.currency)
     return Panel("large", "Newest large movements", "admin/dashboard/large.html", context)
+
+
+def _without_ties(largest: list[Transaction]) -> list[Transaction]:
+    """Of at most LARGE and one more, the largest first, those that the list from some amount up
+    holds: when the one more is as large as the last, none of that amount. Where all are of one
+    amount, they are told to be more than LARGE."""
+    if len(largest) <= LARGE:
+        return largest
+    beyond = largest[-1].amount
+    larger = [t for t in largest if t.amount > beyond]
+    return larger or largest

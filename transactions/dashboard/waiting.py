@@ -39,8 +39,12 @@ def to_approve(request: HttpRequest, overview: Overview) -> Panel | None:
     if not request.user.has_perm("transactions.view_approval"):
         return None
     mine = overview.to_approve.filter(requested_by=request.user.pk).count()
-    words = f"{mine:,} of them asked for by you" if mine else "by a second person"
-    context = {"figure": _queue(overview), "words": words}
+    context: dict[str, Any] = {"figure": _queue(overview), "words": "by a second person"}
+    if mine:
+        query: dict[str, object] = {"status": ApprovalStatus.REQUESTED.value}
+        query["requested_by"] = request.user.pk
+        context["text"] = figure(mine, APPROVALS, **query)
+        context["words"] = "of them asked for by you"
     return Panel("to-approve", "To be approved", "admin/dashboard/figure.html", context)
 
 
