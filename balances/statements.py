@@ -8,6 +8,7 @@ is still of one piece. Once the period is over, asking again gives the same.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from balances.enums import House
@@ -84,39 +85,63 @@ class Statement:
         assert self.closing == self.opening + totals.incoming - totals.outgoing
 
     def _read(self) -> Iterator[Line]:
+        names: dict[int, str] = {}
         for start in range(self.first, self.last, CHUNK):
             entries = BalanceHistory.objects.filter(
                 balance=self.balance,
                 version__gt=start,
                 version__lte=min(start + CHUNK, self.last),
             )
+            rows = list(entries.order_by("version").values_list(*_COLUMNS))
             # Not joined: MariaDB is apt to begin at the balances and to walk all transactions.
-            for entry in entries.order_by("version").prefetch_related(
-                "transaction__source__user", "transaction__destination__user"
-            ):
-                yield _line(entry)
+            names |= _names({_other(row) for row in rows} - names.keys())
+            for row in rows:
+                yield _line(row, names[_other(row)])
 
 
-def _line(entry: BalanceHistory) -> Line:
-    transaction = entry.transaction
-    other = transaction.destination if entry.delta < 0 else transaction.source
+_COLUMNS = (
+    "created_at",
+    "transaction__effective_at",
+    "transaction__type",
+    "transaction__reference",
+    "transaction__description",
+    "delta",
+    "amount_after",
+    "version",
+    "transaction_id",
+    "transaction__source_id",
+    "transaction__destination_id",
+)
+_Row = tuple[Any, ...]
+
+
+def _other(row: _Row) -> int:
+    """The balance on the other side of an entry."""
+    delta, (source, destination) = row[5], row[-2:]
+    other: int = destination if delta < 0 else source
+    return other
+
+
+def _line(row: _Row, counterparty: str) -> Line:
+    created_at, effective_at, kind, reference, description, delta, after, version, pk, *_ = row
     return Line(
-        created_at=entry.created_at,
-        effective_at=transaction.effective_at,
-        type=transaction.type,
-        counterparty=_name(other),
-        reference=transaction.reference,
-        description=transaction.description,
-        delta=entry.delta,
-        after=entry.amount_after,
-        version=entry.version,
-        transaction_id=entry.transaction_id,
+        created_at=created_at,
+        effective_at=effective_at,
+        type=kind,
+        counterparty=counterparty,
+        reference=reference,
+        description=description,
+        delta=delta,
+        after=after,
+        version=version,
+        transaction_id=pk,
     )
 
 
-def _name(balance: Balance) -> str:
-    """A counterparty by name alone: who else they are is nobody's business here."""
-    return balance.user.username if balance.user else str(House(balance.house or "").label)
+def _names(balance_ids: set[int]) -> dict[int, str]:
+    """Counterparties by name alone: who else they are is nobody's business here."""
+    owners = Balance.objects.filter(pk__in=balance_ids).values_list("pk", "user__username", "house")
+    return {pk: username or str(House(house or "").label) for pk, username, house in owners}
 
 
 def statement_of(owner: User, currency: str, period: Period) -> Statement:
