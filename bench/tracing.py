@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from bench.race import main, processor_added, race, show, throughput_lost
 
-ROUNDS = 24
+ROUNDS = 60
 
 
 def measure(rounds: int) -> int:
@@ -27,7 +27,7 @@ def measure(rounds: int) -> int:
     show([without, *traced])
     for contender in traced:
         lost, added = throughput_lost(without, contender), processor_added(without, contender)
-        print(f"{contender.name:<16} {lost:7.1%} of throughput lost   {added:+6.1%} processor time")
+        print(f"{contender.name:<16} {lost} of throughput lost   {added} more processor time")
     return 0
 
 

@@ -38,6 +38,7 @@ def exposition(accept: str) -> tuple[bytes, str]:
 def _registry() -> CollectorRegistry:
     registry = CollectorRegistry()
     if multiprocess.is_shared():
+        multiprocess.write()
         MultiProcessCollector(registry)
         registry.register(ServerProcesses())
     else:

@@ -1,8 +1,8 @@
 """Metrics of all processes of a gunicorn server, added up by whichever is asked for them.
 
-Each process writes files of its own (prometheus_client's multiprocess mode). They are named after
-the *slot* of a worker, which its successor takes over: a restart loses no count and leaves no file
-behind. What is in progress (gauges called live) ends with its worker.
+Each process writes files of its own (prometheus_client's multiprocess mode) twice a second. They
+are named after the *slot* of a worker, which its successor takes over: a restart loses no count and
+leaves no file behind. What is in progress (gauges called live) ends with its worker.
 
 gunicorn calls the hooks by their names, from config/gunicorn.conf.py.
 """
@@ -19,13 +19,15 @@ from typing import Any
 from prometheus_client import values
 from prometheus_client.multiprocess import mark_process_dead
 
+from ledgerlink.metrics.shared_values import SharedValues
+
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a private folder is made in it
 
 
 @dataclass
 class _ThisProcess:
-    shares: bool = False
+    values: SharedValues | None = None
     slot: str = "master"
     made_directory: bool = False
 
@@ -40,18 +42,23 @@ def share(directory: str) -> None:
         parent = IN_MEMORY if IN_MEMORY.is_dir() else None
         os.environ[DIRECTORY] = tempfile.mkdtemp(prefix="ledgerlink-metrics-", dir=parent)
         _this.made_directory = True
-    values.ValueClass = values.MultiProcessValue(process_identifier=lambda: _this.slot)
-    _this.shares = True
+    values.ValueClass = _this.values = SharedValues(slot=lambda: _this.slot)
 
 
 def is_shared() -> bool:
-    return _this.shares
+    return _this.values is not None
+
+
+def write() -> None:
+    """What this process has counted up to now, for whoever adds up."""
+    if _this.values is not None:
+        _this.values.write()
 
 
 def count_alone_unless_shared() -> None:
     """Before the first metric. A management command counts for nobody, so it leaves no files,
     although it may find the server's directory in its environment."""
-    if not _this.shares:
+    if not is_shared():
         values.ValueClass = values.MutexValue
 
 
@@ -73,6 +80,8 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 def post_fork(_server: Any, worker: Any) -> None:
     _this.slot = str(worker.metrics_slot)
+    if _this.values is not None:
+        _this.values.begin()
 
 
 def post_worker_init(worker: Any) -> None:

@@ -55,18 +55,24 @@ class RequestMetricsMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         started = time.perf_counter()
-        with unfailing():
-            self.metrics.in_progress.inc()
+        self.begun()
         try:
             response = self.get_response(request)
-            with unfailing():
-                self.record(request, response, time.perf_counter() - started)
+            self.answered(request, response, time.perf_counter() - started)
         finally:
-            with unfailing():
-                self.metrics.in_progress.dec()
+            self.ended()
         return response
 
-    def record(self, request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+    @unfailing
+    def begun(self) -> None:
+        self.metrics.in_progress.inc()
+
+    @unfailing
+    def ended(self) -> None:
+        self.metrics.in_progress.dec()
+
+    @unfailing
+    def answered(self, request: HttpRequest, response: HttpResponse, seconds: float) -> None:
         view, method = _view(request), _method(request, response)
         self.responses_of(str(response.status_code), view, method).inc()
         self.latency_of(view, method).observe(seconds)

@@ -21,8 +21,7 @@ _duration = lru_cache(query_duration_seconds.labels)
 @receiver(connection_created, dispatch_uid="metrics.measure_statements")
 def measure_statements(connection: BaseDatabaseWrapper, **_kwargs: Any) -> None:
     """Sent each time that a thread connects, also when it does so again."""
-    with unfailing():
-        connections_total.labels(connection.alias, connection.vendor).inc()
+    count_connection(connection.alias, connection.vendor)
     if measured not in connection.execute_wrappers:
         connection.execute_wrappers.append(measured)
 
@@ -39,9 +38,22 @@ def measured(
     try:
         return execute(sql, params, many, context)
     except Exception as error:
-        with unfailing():
-            errors_total.labels(*labels, type(error).__name__).inc()
+        count_error(*labels, type(error).__name__)
         raise
     finally:
-        with unfailing():
-            _duration(*labels).observe(time.perf_counter() - started)
+        observe(*labels, time.perf_counter() - started)
+
+
+@unfailing
+def count_connection(alias: str, vendor: str) -> None:
+    connections_total.labels(alias, vendor).inc()
+
+
+@unfailing
+def count_error(alias: str, vendor: str, error: str) -> None:
+    errors_total.labels(alias, vendor, error).inc()
+
+
+@unfailing
+def observe(alias: str, vendor: str, seconds: float) -> None:
+    _duration(alias, vendor).observe(seconds)

@@ -1,4 +1,5 @@
-"""Metrics of several processes: whichever answers tells of all, and a restart loses nothing."""
+"""Metrics of several processes: whichever answers tells of all, and a restart loses nothing but
+what a killed worker has counted in its last half second."""
 
 import os
 import signal
@@ -60,27 +61,51 @@ def started(found: Scrape) -> set[float]:
     return {value for (name, *_), value in found.items() if name.startswith("ledger_worker_start")}
 
 
-def test_any_process_tells_what_all_have_counted(server: LedgerServer) -> None:
+def pay_at_once(server: LedgerServer) -> None:
+    """Forty transfers, each over a connection of its own, so by any of the processes."""
     alice, bob = register(server, "100.00"), register(server)
-    before = scrape(server)
 
     def pay(_number: int) -> int:
-        with client(server.url, alice.token) as http:  # a connection for each: to any process
+        with client(server.url, alice.token) as http:
             body: Any = {"to_user_id": bob.id, "amount": "1.00"}
             return http.post("transactions/transfer", json=body).status_code
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(pay, range(40))) == [201] * 40
+
+
+def at_rest(found: Scrape) -> bool:
+    return (found[IN_PROGRESS], found[ACTIVE], found[QUEUE]) == (0, 0, 0)
+
+
+def test_any_process_tells_what_all_have_counted(server: LedgerServer) -> None:
+    before = scrape(server)
+    pay_at_once(server)
+    eventually(lambda: scrape(server)[TRANSFERS] - before.get(TRANSFERS, 0) == 40)
+    eventually(lambda: at_rest(scrape(server)))
     for _ in range(4 * WORKERS):
         found = scrape(server)
         assert found[TRANSFERS] - before.get(TRANSFERS, 0) == 40
         assert found[RESPONSES] - before.get(RESPONSES, 0) == 40
-        assert (found[IN_PROGRESS], found[ACTIVE], found[QUEUE]) == (0, 0, 0)
+        assert at_rest(found)
         assert len(started(found)) == WORKERS
 
 
+def test_workers_that_end_have_written_what_they_counted(server: LedgerServer) -> None:
+    before = scrape(server)
+    pay_at_once(server)
+    told = set(workers_of(server))
+    for pid in told:
+        os.kill(pid, signal.SIGTERM)
+    eventually(lambda: replaced(server, told))
+    found = scrape(server)
+    assert found[TRANSFERS] - before.get(TRANSFERS, 0) == 40
+    assert found[RESPONSES] - before.get(RESPONSES, 0) == 40
+
+
 def test_workers_killed_under_load_are_counted_on(server: LedgerServer, directory: Path) -> None:
-    files = sorted(file.name for file in directory.iterdir())
+    eventually(lambda: len(started(scrape(server))) == WORKERS)  # whose files are all there
+    files = {file.name for file in directory.iterdir()}
     assert "counter_77.db" not in files
     with paying(server) as (running, _alice, bob):
         eventually(lambda: len(running.acknowledged) > 20)
@@ -92,11 +117,11 @@ def test_workers_killed_under_load_are_counted_on(server: LedgerServer, director
         paid = len(running.acknowledged)
         eventually(lambda: len(running.acknowledged) > paid + 20)
     eventually(lambda: len(started(scrape(server)) - started(before)) == WORKERS)
+    eventually(lambda: scrape(server)[TRANSFERS] >= before[TRANSFERS] + 20)
+    eventually(lambda: at_rest(scrape(server)))
     found = scrape(server)
-    assert found[TRANSFERS] >= before[TRANSFERS] + 20
     assert started(found).isdisjoint(started(before))
     assert len(started(found)) == WORKERS
-    assert (found[IN_PROGRESS], found[ACTIVE], found[QUEUE]) == (0, 0, 0)
     assert found["process_cpu_seconds_total",] >= before["process_cpu_seconds_total",]
-    assert {file.name for file in directory.iterdir()} == set(files)
+    assert {file.name for file in directory.iterdir()} == files
     assert bob.amount() == f"{len(bob.transaction_ids())}.00"
