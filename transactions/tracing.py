@@ -2,7 +2,8 @@
 
 Connected only while there are traces. A batch is a trace of its own, since it serves several
 requests; it is linked to those that are traced, and theirs are linked to it
-(docs/adr/0015-batches-are-linked.md). One that serves none of them is not traced.
+(docs/adr/0015-batches-are-linked.md). One that serves none of them is not traced. Its statements
+are only if the request that came first is: under load, most batches serve one that is traced.
 """
 
 from collections.abc import Sequence
@@ -85,6 +86,9 @@ def begin_batch(units: Sequence[Unit], **_kwargs: Any) -> None:
     for waiting in served:
         waiting.span.link(span.mark)
     _batch.set(_Batch(span))
+    came_first = id(units[0]) in _waiting
+    if served and not came_first:
+        _silence.set(Silence())
 
 
 @receiver(attempt_failed, dispatch_uid="transactions.tracing.failed")
@@ -96,9 +100,9 @@ def note_failure(reason: FailureReason, **_kwargs: Any) -> None:
 
 @receiver(batch_answered, dispatch_uid="transactions.tracing.done")
 def end_batch(**_kwargs: Any) -> None:
-    if batch := _batch.get():
-        batch.span.end(batch_retries=batch.retries)
-        _batch.set(None)
     if silence := _silence.get():
         silence.end()
         _silence.set(None)
+    if batch := _batch.get():
+        batch.span.end(batch_retries=batch.retries)
+        _batch.set(None)

@@ -5,24 +5,22 @@ Before the WSGI application is made, whose middlewares are then fixed. Nothing i
 """
 
 import os
-from dataclasses import replace
+from functools import wraps
+from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.db.backends.base.base import BaseDatabaseWrapper
 from opentelemetry.instrumentation.django import DjangoInstrumentor
 from opentelemetry.propagate import set_global_textmap
-from opentelemetry.trace import Span, format_trace_id
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from ledgerlink.context import current_request
-from ledgerlink.tracing.spans import be_quiet
+from ledgerlink.tracing.requests import name_the_trace, propagator, tell_the_trace
+from ledgerlink.tracing.spans import commit_span
 
 # Inside of it, a request has an id and will have its line in the log; the id of its trace takes the
 # place of the one that was made up.
 OUTER_MIDDLEWARE = "ledgerlink.request_log.RequestLogMiddleware"
-UNTRACED = "/health,/static/"  # probes, and files of pages
-
-propagator = TraceContextTextMapPropagator()
+THEIR_MIDDLEWARE = DjangoInstrumentor._opentelemetry_middleware  # noqa: SLF001 - it has no other name
+OUR_MIDDLEWARE = "ledgerlink.tracing.requests.KeptRequests"
 
 
 def instrument() -> None:
@@ -38,12 +36,12 @@ def instrument() -> None:
 
 
 def _watch_requests() -> None:
+    place = settings.MIDDLEWARE.index(OUTER_MIDDLEWARE) + 1
     DjangoInstrumentor().instrument(
-        excluded_urls=UNTRACED,
-        middleware_position=settings.MIDDLEWARE.index(OUTER_MIDDLEWARE) + 1,
-        request_hook=name_the_trace,
-        response_hook=tell_the_trace,
+        middleware_position=place, request_hook=name_the_trace, response_hook=tell_the_trace
     )
+    assert settings.MIDDLEWARE[place] == THEIR_MIDDLEWARE
+    settings.MIDDLEWARE[place] = OUR_MIDDLEWARE
 
 
 def _watch_database() -> None:
@@ -57,21 +55,17 @@ def _watch_database() -> None:
         from opentelemetry.instrumentation.sqlite3 import SQLite3Instrumentor  # noqa: PLC0415
 
         SQLite3Instrumentor().instrument()
+    _watch_commits()
 
 
-def name_the_trace(span: Span, _request: HttpRequest) -> None:
-    """Log lines and audit rows of the request carry the id of its span's trace."""
-    context = span.get_span_context()
-    if not context.is_valid:  # nothing has started
-        return
-    request = replace(current_request.get(), trace_id=format_trace_id(context.trace_id))
-    current_request.set(request)  # undone by the middleware around
-    if span.is_recording():
-        span.set_attribute("ledger.request_id", request.request_id)
-    else:
-        be_quiet()  # undone with the request's own span
+def _watch_commits() -> None:
+    """The instrumentations watch statements alone; a commit, which waits for the disk, is none."""
+    database: Any = BaseDatabaseWrapper
+    commit = database._commit  # noqa: SLF001 - below it there are only drivers
 
+    @wraps(commit)
+    def commit_in_a_span(connection: BaseDatabaseWrapper) -> None:
+        with commit_span(connection.vendor):
+            commit(connection)
 
-def tell_the_trace(span: Span, _request: HttpRequest, response: HttpResponse) -> None:
-    """While the span is the current one."""
-    propagator.inject(response)
+    database._commit = commit_in_a_span  # noqa: SLF001

@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 
 from ledgerlink import __version__
 from ledgerlink.tracing.redaction import RedactingSpanProcessor
-from ledgerlink.tracing.sampling import sampler
+from ledgerlink.tracing.sampling import SAMPLER
 
 QUEUE_SIZE = 4096  # spans; the oldest are dropped
 BATCH_SIZE = 512  # spans in one export
@@ -30,7 +30,7 @@ STATEMENT_LENGTH = 2048  # characters: the INSERT of a large batch has a hundred
 def start() -> None:
     """Once in each process that serves, after it was forked: a thread does not outlive a fork."""
     provider = TracerProvider(
-        sampler=sampler(settings.TRACING_SAMPLE_RATIO),
+        sampler=SAMPLER,
         resource=_resource(),
         span_limits=SpanLimits(max_attribute_length=STATEMENT_LENGTH),
         shutdown_on_exit=False,

@@ -3,24 +3,15 @@
 from collections.abc import Sequence
 
 from opentelemetry.context import Context
-from opentelemetry.sdk.trace.sampling import (
-    Decision,
-    ParentBased,
-    Sampler,
-    SamplingResult,
-    TraceIdRatioBased,
-)
+from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, SamplingResult
 from opentelemetry.trace import Link, SpanKind, TraceState
 from opentelemetry.util.types import Attributes
 
 
 class Beginnings(Sampler):
-    """Of traces that begin here: a share of the requests, and what is linked to one of those. A
-    statement that nobody asked for (of a thread that tidies up, of a probe) is no trace."""
-
-    def __init__(self, ratio: float) -> None:
-        """`ratio` is from 0 to 1."""
-        self._requests = TraceIdRatioBased(ratio)
+    """Of traces that begin here: requests, of which only those come this far that are to be kept
+    (`ledgerlink.tracing.requests`), and what is linked to one of them. A statement that nobody
+    asked for (of a thread that tidies up, of a probe) is no trace."""
 
     def should_sample(  # noqa: PLR0917 - OpenTelemetry's
         self,
@@ -32,17 +23,13 @@ class Beginnings(Sampler):
         links: Sequence[Link] | None = None,
         trace_state: TraceState | None = None,
     ) -> SamplingResult:
-        if kind is SpanKind.SERVER:
-            return self._requests.should_sample(
-                parent_context, trace_id, name, kind, attributes, links, trace_state
-            )
-        kept = any(link.context.trace_flags.sampled for link in links or ())
+        kept = kind is SpanKind.SERVER or any(
+            link.context.trace_flags.sampled for link in links or ()
+        )
         return SamplingResult(Decision.RECORD_AND_SAMPLE if kept else Decision.DROP, attributes)
 
     def get_description(self) -> str:
-        return f"Beginnings{{{self._requests.get_description()}}}"
+        return "Beginnings"
 
 
-def sampler(ratio: float) -> Sampler:
-    """Whoever sends a `traceparent` has decided already."""
-    return ParentBased(Beginnings(ratio))
+SAMPLER = ParentBased(Beginnings())

@@ -1,11 +1,12 @@
-"""Spans of our own, for what begins in one function and ends in another."""
+"""Spans of our own: of commits, and of what begins in one function and ends in another."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from contextvars import Token
 
 from opentelemetry import trace
-from opentelemetry.context import Context, attach, detach, set_value
-from opentelemetry.trace import Link, Span, SpanContext, StatusCode
+from opentelemetry.context import Context, attach, detach, get_value, set_value
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 Mark = SpanContext  # by which other spans can be linked to one
@@ -21,20 +22,26 @@ def sampled_caller() -> Mark | None:
     return span.get_span_context() if span.is_recording() else None
 
 
-def be_quiet() -> Token[Context]:
-    """From now on nothing is watched in this thread: a span that nobody keeps costs half of one
-    that is kept. To be detached, or overtaken by a detachment further out."""
-    return attach(set_value(QUIET, True))
-
-
 class Silence:
-    """In this thread, until it ends."""
+    """From now until it ends nothing is watched in this thread: a span that nobody keeps costs half
+    of one that is kept. Spans of our own are made all the same."""
 
     def __init__(self) -> None:
-        self._token = be_quiet()
+        self._token = attach(set_value(QUIET, True))
 
     def end(self) -> None:
         detach(self._token)
+
+
+@contextmanager
+def commit_span(system: str) -> Iterator[None]:
+    """Like that of a statement; `system` is the database's, as Django calls it."""
+    if sampled_caller() is None or get_value(QUIET):
+        yield
+        return
+    told = {"db.system.name": system, "db.operation.name": "COMMIT"}
+    with _tracer.start_as_current_span("COMMIT", kind=SpanKind.CLIENT, attributes=told):
+        yield
 
 
 class OpenSpan:

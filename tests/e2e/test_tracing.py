@@ -109,7 +109,7 @@ def test_a_transfer_is_traced_from_the_request_to_its_statements(
 
     below = collected.of_trace(batch.trace_id)
     statements = [s for s in below if s.parent_id == batch.span_id and s.system in SQL]
-    assert {"SELECT", "INSERT", "UPDATE"} <= {span.name for span in statements}
+    assert {"SELECT", "INSERT", "UPDATE", "COMMIT"} <= {span.name for span in statements}
     assert {s.kind for s in statements} == {CLIENT}
     redis = [s for s in collected.spans() if s.system == "redis"]
     assert bool(redis) == STANDARD
