@@ -9,10 +9,11 @@ import structlog
 from django.core.exceptions import ImproperlyConfigured
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from ledgerlink.context import current_request
+from ledgerlink.context import served_requests
 from ledgerlink.redaction import Redactor
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+MOST_REQUESTS = 20  # whose ids stand in one line
 # What `extra` may add to a line. Django's own extras hold whole requests.
 EXTRA = ("method", "route", "status", "duration_ms", "user_id")
 
@@ -25,11 +26,16 @@ def level_of(text: str) -> str:
 
 
 def add_request_ids(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    request = current_request.get()
-    if request.request_id:
-        event["request_id"] = request.request_id
-    if request.trace_id:
-        event["trace_id"] = request.trace_id
+    """Of the request, or of the first MOST_REQUESTS of a batch and how many there are."""
+    requests = served_requests()
+    if len(requests) == 1:
+        event["request_id"] = requests[0].request_id
+        event["trace_id"] = requests[0].trace_id
+    elif requests:
+        told = requests[:MOST_REQUESTS]
+        event["requests"] = len(requests)
+        event["request_ids"] = [request.request_id for request in told]
+        event["trace_ids"] = [request.trace_id for request in told]
     return event
 
 

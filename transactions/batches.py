@@ -16,6 +16,7 @@ from dataclasses import replace
 from django.db import IntegrityError, connection
 
 from balances.accounts import ConcurrentUpdate
+from ledgerlink.context import serving
 from ledgerlink.database_errors import is_collision, is_held_up, is_lost, never_connected
 from ledgerlink.errors import Unavailable
 from transactions.enums import FailureReason
@@ -28,6 +29,7 @@ from transactions.signals import attempt_failed, batch_answered, batch_posted, b
 logger = logging.getLogger(__name__)
 
 Result = UnitOutcome | Exception
+_Part = list[tuple[int, Unit]]  # units and their places in the batch
 
 ATTEMPTS = 6
 FIRST_PAUSE = 0.005  # seconds; doubled at each attempt, with jitter
@@ -49,28 +51,35 @@ def post_units(units: Sequence[Unit], *, dry_run: bool = False) -> list[Result]:
 
 def _post_in_parts(units: Sequence[Unit], *, dry_run: bool) -> list[Result]:
     deadline = time.monotonic() + PATIENCE
-    results: dict[int, Result] = {}  # by the unit's place
-    line = deque([list(enumerate(units))])
+    results: dict[int, Result] = {}
+    line: deque[_Part] = deque([list(enumerate(units))])
     while line:
         part = line.popleft()
-        try:
-            done: Sequence[Result] = _post_with_retries(
-                [unit for _, unit in part], deadline, dry_run=dry_run
-            )
-        except Unavailable as error:
-            done = [error for _ in part]
-        except Exception as error:
-            if len(part) > 1:
-                logger.warning("a batch of %d is split: %s", len(part), type(error).__name__)
-                line += [part[: len(part) // 2], part[len(part) // 2 :]]
-                continue
-            if is_held_up(error) and not connection.in_atomic_block:
-                line.append(part)
-                continue
-            logger.exception("a batch could not be posted")
-            done = [error]
-        results.update(zip((place for place, _ in part), done, strict=True))
+        with serving(unit.request for _, unit in part):
+            results |= _post_part(part, line, deadline, dry_run=dry_run)
     return [results[place] for place in range(len(units))]
+
+
+def _post_part(
+    part: _Part, line: deque[_Part], deadline: float, *, dry_run: bool
+) -> dict[int, Result]:
+    """By the unit's place; nothing yet of what goes to the end of the line."""
+    done: Sequence[Result]
+    try:
+        done = _post_with_retries([unit for _, unit in part], deadline, dry_run=dry_run)
+    except Unavailable as error:
+        done = [error for _ in part]
+    except Exception as error:
+        if len(part) > 1:
+            logger.warning("a batch of %d is split: %s", len(part), type(error).__name__)
+            line += [part[: len(part) // 2], part[len(part) // 2 :]]
+            return {}
+        if is_held_up(error) and not connection.in_atomic_block:
+            line.append(part)
+            return {}
+        logger.exception("a batch could not be posted")
+        done = [error]
+    return {place: result for (place, _), result in zip(part, done, strict=True)}
 
 
 def _post_with_retries(

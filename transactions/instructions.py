@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 
 from balances.accounts import Account
 from balances.enums import AccountKey, BalanceStatus, House, Owner
+from ledgerlink.context import RequestContext
 from ledgerlink.errors import LedgerError
 from transactions.enums import TransactionType
 from transactions.models import Transaction
@@ -174,6 +175,11 @@ class Unit:
     @property
     def scope(self) -> str:
         return self.orders[0].actor.scope
+
+    @property
+    def request(self) -> RequestContext:
+        """In which the caller asked."""
+        return self.orders[0].actor.request
 
 
 @dataclass(frozen=True, slots=True)

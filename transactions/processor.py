@@ -18,6 +18,7 @@ from functools import lru_cache
 from django.conf import settings
 from django.db import close_old_connections, connections
 
+from ledgerlink.context import serving
 from transactions.batches import Result, post_units
 from transactions.errors import OutcomeUnknown, PostingTimedOut, QueueFull
 from transactions.expiry import expire_pending
@@ -180,15 +181,21 @@ class Processor:
         connections.close_all()
 
     def _post(self, tickets: Sequence[_Ticket]) -> None:
+        units = [ticket.unit for ticket in tickets]
+        with serving(unit.request for unit in units):
+            results = self._results(units)
+        for ticket, result in zip(tickets, results, strict=True):
+            ticket.finish(result)
+
+    @staticmethod
+    def _results(units: Sequence[Unit]) -> Sequence[Result]:
         try:
             close_old_connections()
-            results = post_units([ticket.unit for ticket in tickets])
+            return post_units(units)
         except BaseException as error:  # the thread must outlive anything that a batch does
             logger.exception("the poster met an unexpected error")
             unknown = OutcomeUnknown(f"An unexpected error: {type(error).__name__}.")
-            results = [unknown for _ in tickets]
-        for ticket, result in zip(tickets, results, strict=True):
-            ticket.finish(result)
+            return [unknown for _ in units]
 
     def _tidy_up(self) -> None:
         try:

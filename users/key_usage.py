@@ -9,7 +9,9 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import Error, connection
 from django.db.models import Q
@@ -27,7 +29,8 @@ _pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="key-usage")
 
 
 def in_background(write: Callable[[], None]) -> None:
-    """Call `write` later, in a thread of its own with a connection of its own."""
+    """Call `write` later, in a thread of its own with a connection of its own. What it logs has
+    the ids of the request."""
 
     def run() -> None:
         try:
@@ -37,7 +40,7 @@ def in_background(write: Callable[[], None]) -> None:
         finally:
             connection.close()
 
-    _pool.submit(run)
+    _pool.submit(partial(copy_context().run, run))
 
 
 def note_use(key_id: int) -> None:

@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
 from ledgerlink import logs
-from ledgerlink.context import RequestContext, current_request
+from ledgerlink.context import RequestContext, current_request, serving
 from ledgerlink.redaction import REDACTED, Redactor
 from tests.api.client import Api
 from users.models import User
@@ -100,6 +100,24 @@ def test_a_line_has_the_ids_of_its_request_and_no_foreign_extra() -> None:
         "trace_id": "a" * 32,
         "status": 201,
     }
+
+
+def test_a_line_about_a_batch_has_the_ids_of_those_it_serves() -> None:
+    requests = [RequestContext(f"req-{number}", f"{number:032x}") for number in range(30)]
+    with serving([RequestContext(), *requests[:1]]):
+        one = json.loads(line_of(True, "held up"))
+    assert (one["request_id"], one["trace_id"]) == ("req-0", f"{0:032x}")
+    with serving(requests):
+        many = json.loads(line_of(True, "split"))
+        with serving(requests[7:8]):
+            inner = json.loads(line_of(True, "failed"))
+    assert many["requests"] == 30
+    assert many["request_ids"] == [f"req-{number}" for number in range(20)]
+    assert many["trace_ids"] == [f"{number:032x}" for number in range(20)]
+    assert (inner["request_id"], "request_ids" in inner) == ("req-7", False)
+    with serving([RequestContext()]):
+        command = json.loads(line_of(True, "posted"))
+    assert not {"request_id", "trace_id", "requests", "request_ids"} & set(command)
 
 
 def told(records: list[logging.LogRecord]) -> list[tuple[object, ...]]:
