@@ -11,10 +11,10 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from bench.servers.process import REPOSITORY
 from ledgerlink.metrics import shared_values
 from ledgerlink.metrics.shared_values import SharedValues
 from tests.concurrency import at_once, eventually
-from tests.server_process import REPOSITORY
 
 
 @pytest.fixture
