@@ -44,7 +44,8 @@ POSTING_TIMEOUT_SECONDS = number("POSTING_TIMEOUT_SECONDS", 10)
 
 # Days after which a request that nobody decided on expires.
 APPROVAL_DAYS = number("APPROVAL_DAYS", 7)
-# Up to which amounts one person may withdraw for somebody else; in other currencies, nothing.
+# Up to which amounts one person may withdraw or transfer for somebody else; in other currencies,
+# nothing.
 APPROVAL_WITHDRAWALS_ABOVE = items(
     "APPROVAL_WITHDRAWALS_ABOVE",
     default=["USD:10000.00", "EUR:10000.00", "GBP:10000.00", "JPY:1000000"],

@@ -39,6 +39,7 @@ from transactions.asked import (
     Freeze,
     LimitChange,
     ReversalAsked,
+    Transfer,
     Withdrawal,
 )
 from transactions.enums import ApprovalKind
@@ -136,12 +137,14 @@ def _asked(body: dict[str, Any]) -> Asked:
     match body["kind"]:
         case ApprovalKind.ADJUSTMENT:
             return Adjustment(
-                **_money(body),
+                **_money(body, "user_id"),
                 direction=Direction(body["direction"]),
                 allow_overdraft=body["allow_overdraft"],
             )
         case ApprovalKind.WITHDRAWAL:
-            return Withdrawal(**_money(body))
+            return Withdrawal(**_money(body, "user_id"))
+        case ApprovalKind.TRANSFER:
+            return Transfer(**_money(body, "from_user_id", "to_user_id"))
         case ApprovalKind.REVERSAL:
             return _reversal(body)
         case ApprovalKind.FREEZE:
@@ -161,9 +164,9 @@ def _asked(body: dict[str, Any]) -> Asked:
             )
 
 
-def _money(body: dict[str, Any]) -> dict[str, Any]:
-    names = ("user_id", "currency", "amount", "description", "reference")
-    return {name: body[name] for name in names}
+def _money(body: dict[str, Any], *parties: str) -> dict[str, Any]:
+    names = ("currency", "amount", "description", "reference")
+    return {name: body[name] for name in (*parties, *names)}
 
 
 def _reversal(body: dict[str, Any]) -> ReversalAsked:

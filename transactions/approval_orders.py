@@ -12,6 +12,7 @@ from transactions.asked import (
     Freeze,
     LimitChange,
     ReversalAsked,
+    Transfer,
     Withdrawal,
 )
 from transactions.enums import TransactionType
@@ -44,10 +45,16 @@ def subject_of(asked: Asked) -> Subject:
     exponent_of(asked.currency)
     if asked.user_id is None:
         return Subject(None, asked.currency, None, _limits(asked, f"every {asked.role}"))
-    user = User.objects.filter(pk=asked.user_id, deleted_at__isnull=True).first()
+    user = _user(asked.user_id)
+    return Subject(user, asked.currency, None, _summary(asked, user.username))
+
+
+def _user(pk: int) -> User:
+    """Raises UnknownParty."""
+    user = User.objects.filter(pk=pk, deleted_at__isnull=True).first()
     if user is None:
         raise errors.UnknownParty("There is no such user, or they were deleted.")
-    return Subject(user, asked.currency, None, _summary(asked, user.username))
+    return user
 
 
 def _of_reversal(asked: ReversalAsked) -> Subject:
@@ -64,7 +71,7 @@ def _of_reversal(asked: ReversalAsked) -> Subject:
     return Subject(user, original.currency, original, summary + _forced(asked.allow_overdraft))
 
 
-def _summary(asked: Adjustment | Freeze | LimitChange | Withdrawal, name: str) -> str:
+def _summary(asked: Adjustment | Freeze | LimitChange | Withdrawal | Transfer, name: str) -> str:
     match asked:
         case Adjustment(direction=Direction.CREDIT):
             return f"Credit {money(asked.amount, asked.currency)} to {name}"
@@ -73,6 +80,9 @@ def _summary(asked: Adjustment | Freeze | LimitChange | Withdrawal, name: str) -
             return f"Debit {money(asked.amount, asked.currency)} from {name}{forced}"
         case Withdrawal():
             return f"Withdraw {money(asked.amount, asked.currency)} for {name}"
+        case Transfer():
+            to = _user(asked.to_user_id).username
+            return f"Transfer {money(asked.amount, asked.currency)} from {name} to {to}"
         case LimitChange():
             return _limits(asked, name)
         case Freeze():
@@ -96,7 +106,7 @@ def _limits(asked: LimitChange, whose: str) -> str:
 
 
 def order_of(
-    asked: Adjustment | ReversalAsked | Freeze | Withdrawal,
+    asked: Adjustment | ReversalAsked | Freeze | Withdrawal | Transfer,
     *,
     reason: str,
     requested_by: Actor,
@@ -123,6 +133,18 @@ def order_of(
                 type=TransactionType.WITHDRAWAL,
                 source=asked.user_id,
                 destination=House.EXTERNAL,
+                amount=asked.amount,
+                currency=asked.currency,
+                description=asked.description,
+                reference=asked.reference,
+                actor=requested_by,
+                approved=approved,
+            )
+        case Transfer():
+            return Instruction(
+                type=TransactionType.TRANSFER,
+                source=asked.from_user_id,
+                destination=asked.to_user_id,
                 amount=asked.amount,
                 currency=asked.currency,
                 description=asked.description,

@@ -1,7 +1,9 @@
 """What one person alone may not do: the one place that says so.
 
-Commands are not under these rules, as whoever can run one holds the database, nor are API keys,
-whose scopes an administrator granted beforehand.
+Money that leaves a customer's balance on the word of staff takes two people above an amount,
+whether it leaves the books (a withdrawal) or goes to somebody else (a transfer). Commands are not
+under these rules, as whoever can run one holds the database, nor are API keys, whose scopes an
+administrator granted beforehand.
 """
 
 from functools import cache
@@ -37,7 +39,9 @@ def _movement_needs_approval(order: Instruction) -> bool:
     match order.type:
         case TransactionType.ADJUSTMENT | TransactionType.REVERSAL:
             return True
-        case TransactionType.WITHDRAWAL if order.source != order.actor.user_id:
+        case TransactionType.WITHDRAWAL | TransactionType.TRANSFER:
+            if order.source == order.actor.user_id:
+                return False
             limit = withdrawals_above().get(order.currency)
             return limit is None or order.amount > limit
         case _:
@@ -45,8 +49,8 @@ def _movement_needs_approval(order: Instruction) -> bool:
 
 
 def withdrawals_above() -> dict[str, int]:
-    """Up to which amount one person may withdraw for somebody else, in minor units by currency; in
-    a currency that is not here, nothing."""
+    """Up to which amount one person may withdraw or transfer for somebody else, in minor units by
+    currency; in a currency that is not here, nothing."""
     return parse_withdrawals_above(tuple(settings.APPROVAL_WITHDRAWALS_ABOVE))
 
 

@@ -121,6 +121,7 @@ _CARRYING_OUT: _Refused = [
     errors.StatusUnchanged,
     errors.FreezeOver,
     errors.UnknownParty,
+    errors.ReceiverUnavailable,
 ]
 
 
@@ -174,8 +175,9 @@ describe(
         TAG,
         "Ask for what takes two people",
         "An adjustment, a reversal, a freeze (or, with the status `active`, its end), a limit, or "
-        "a withdrawal for somebody else. Nothing happens until somebody else approves it. What can "
-        "never be is refused now; what may change (the funds, say) is judged when it is approved.",
+        "a withdrawal or a transfer for somebody else. Nothing happens until somebody else "
+        "approves it. What can never be is refused now; what may change (the funds, say) is judged "
+        "when it is approved.",
         body=PolymorphicProxySerializer(
             component_name="ApprovalRequest",
             serializers={str(kind): body for kind, body in BODIES.items()},
@@ -194,6 +196,7 @@ describe(
             errors.StatusUnchanged,
             errors.FreezeOver,
             errors.UnknownParty,
+            errors.SelfTransfer,
         ],
         examples=[
             request_example(

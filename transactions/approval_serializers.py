@@ -37,7 +37,6 @@ class AskingBody(StrictSerializer):
 class MoneyBody(AskingBody):
     """`amount` becomes minor units."""
 
-    user_id = IdField()
     currency = CurrencyField()
     amount = AmountField()
     description = TextField(
@@ -53,12 +52,20 @@ class MoneyBody(AskingBody):
 
 class AdjustmentBody(MoneyBody):
     kind = serializers.ChoiceField([ApprovalKind.ADJUSTMENT.value])
+    user_id = IdField()
     direction = serializers.ChoiceField([direction.value for direction in Direction])
     allow_overdraft = FlagField(default=False)
 
 
 class WithdrawalBody(MoneyBody):
     kind = serializers.ChoiceField([ApprovalKind.WITHDRAWAL.value])
+    user_id = IdField()
+
+
+class TransferForBody(MoneyBody):
+    kind = serializers.ChoiceField([ApprovalKind.TRANSFER.value])
+    from_user_id = IdField()
+    to_user_id = IdField()
 
 
 class ReversalBody(AskingBody):
@@ -110,6 +117,7 @@ BODIES: dict[str, type[AskingBody]] = {
     ApprovalKind.FREEZE: FreezeBody,
     ApprovalKind.LIMIT: LimitBody,
     ApprovalKind.WITHDRAWAL: WithdrawalBody,
+    ApprovalKind.TRANSFER: TransferForBody,
 }
 _KIND = serializers.ChoiceField(ApprovalKind.choices)
 

@@ -76,7 +76,24 @@ class Withdrawal:
     reference: str = ""
 
 
-Asked = Adjustment | ReversalAsked | Freeze | LimitChange | Withdrawal
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """`description` is for both parties as well."""
+
+    from_user_id: int
+    to_user_id: int
+    currency: str
+    amount: int  # minor units
+    description: str = ""
+    reference: str = ""
+
+    @property
+    def user_id(self) -> int:
+        """Whose money it is."""
+        return self.from_user_id
+
+
+Asked = Adjustment | ReversalAsked | Freeze | LimitChange | Withdrawal | Transfer
 
 _BY_KIND: dict[ApprovalKind, type[Asked]] = {
     ApprovalKind.ADJUSTMENT: Adjustment,
@@ -84,6 +101,7 @@ _BY_KIND: dict[ApprovalKind, type[Asked]] = {
     ApprovalKind.FREEZE: Freeze,
     ApprovalKind.LIMIT: LimitChange,
     ApprovalKind.WITHDRAWAL: Withdrawal,
+    ApprovalKind.TRANSFER: Transfer,
 }
 _KIND_OF = {kind: name for name, kind in _BY_KIND.items()}
 _READERS: dict[str, Callable[[str], Any]] = {

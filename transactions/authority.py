@@ -16,6 +16,7 @@ from transactions.instructions import (
     StatusChange,
     asking,
 )
+from users.actors import Actor
 from users.roles import Capability
 
 _FUNDING = (TransactionType.DEPOSIT, TransactionType.WITHDRAWAL)
@@ -45,7 +46,7 @@ def _require_own_or_staff(book: Book, order: Order) -> None:
         return
     if not book.parties[user_id].can(Capability.MOVE_ANY_MONEY):
         raise errors.NotAllowed("Your role does not allow this.")
-    if isinstance(order, Instruction) and order.destination == user_id and order.actor.is_person:
+    if _receiver(book, order) in _people(order):
         raise errors.NotAllowed("A colleague must do what sends the money of others to you.")
 
 
@@ -58,6 +59,23 @@ def _require_self_service(book: Book, order: Order) -> None:
         kind = book.transaction_of(order).type
     if kind in _FUNDING and not settings.SELF_SERVICE_FUNDING:
         raise errors.FundingNotAllowed("Ask finance to deposit or withdraw for you.")
+
+
+def _people(order: Order) -> set[int | None]:
+    """Those who ask for it and agree to it; a program has no colleague."""
+    agreeing = [] if order.approved is None else [order.approved.by]
+    return {by.user_id for by in (order.actor, *agreeing) if by.is_person}
+
+
+def _receiver(book: Book, order: Order) -> Owner | None:
+    """Who gets the money that one who is no party to it moves."""
+    match order:
+        case Instruction():
+            return order.destination
+        case Reversal():
+            return book.accounts_by_id[book.transaction_of(order).source_id].owner
+        case _:
+            return None
 
 
 def _owners(book: Book, order: Order) -> set[Owner]:
@@ -77,11 +95,18 @@ def _owners(book: Book, order: Order) -> set[Owner]:
 
 
 def _require_second_person(book: Book, order: Order) -> None:
-    if order.approved is not None and order.approved.by.user_id == order.actor.user_id:
-        raise errors.OwnRequest("Somebody else must approve it.")
+    if order.approved is not None:
+        _require_approver(book, order.approved.by, order.actor)
     reversed_ = None
     if isinstance(order, Reversal):
         original = book.transaction_of(order)
         reversed_ = original.type, book.accounts_by_id[original.destination_id].user_id
     if needs_approval(order, reversed_):
         raise errors.ApprovalRequired("Ask for it; somebody else must approve it.")
+
+
+def _require_approver(book: Book, approver: Actor, asking: Actor) -> None:
+    if approver.user_id == asking.user_id:
+        raise errors.OwnRequest("Somebody else must approve it.")
+    if approver.user_id is not None and not book.parties[approver.user_id].can(Capability.APPROVE):
+        raise errors.NotAllowed("Your role does not allow this.")

@@ -37,6 +37,7 @@ class ApprovalKind(TextChoices):
     FREEZE = "freeze"  # or unfreeze
     LIMIT = "limit"
     WITHDRAWAL = "withdrawal"
+    TRANSFER = "transfer"
 
 
 class ApprovalStatus(TextChoices):

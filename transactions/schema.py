@@ -312,9 +312,10 @@ describe(
     transfer=_moving(
         "transfer",
         "Send money to another user",
-        f"From the caller, or from the user whom staff names with `from_user_id`. {_GUARDS}",
+        f"From the caller, or from the user whom staff names with `from_user_id`: above an amount "
+        f"that is configured only with a second person's approval. {_GUARDS}",
         TransferBody,
-        refused=[*_MOVING, errors.SelfTransfer],
+        refused=[*_MOVING, errors.SelfTransfer, errors.ApprovalRequired],
         examples=[
             request_example(
                 "Payment",

@@ -11,12 +11,14 @@ from balances.enums import House
 from tests.api.client import (
     API,
     TRANSACTIONS,
+    TRANSFER,
     WITHDRAW,
     Api,
     assert_problem,
     body_of,
     books,
     wire_party,
+    with_key,
 )
 from tests.books import (
     amount_of,
@@ -32,7 +34,7 @@ from tests.concurrency import at_once
 from transactions.approval_model import Approval
 from transactions.models import IdempotencyKey, Transaction, TransactionLimit
 from users.models import User
-from users.roles import Role
+from users.roles import Role, Scope
 
 APPROVALS = f"{API}/approvals"
 WHY = {"reason": "booked twice"}
@@ -119,6 +121,7 @@ def test_each_kind_is_carried_out_as_it_was_asked(
     bodies: list[dict[str, Any]] = [
         {"kind": "reversal", "transaction_id": str(moved.pk), "amount": "10.00"},
         {"kind": "withdrawal", "user_id": alice.pk, "amount": "20000.00"},
+        {"kind": "transfer", "from_user_id": alice.pk, "to_user_id": bob.pk, "amount": "10000.01"},
         {"kind": "limit", "role": "user", "per_day": "0", "per_transaction": "7.50"},
         {"kind": "freeze", "user_id": bob.pk, "status": "debits_frozen", "until": until},
     ]
@@ -129,6 +132,14 @@ def test_each_kind_is_carried_out_as_it_was_asked(
             "user_id": alice.pk,
             "currency": "USD",
             "amount": "20000.00",
+            "description": "",
+            "reference": "",
+        },
+        {
+            "from_user_id": alice.pk,
+            "to_user_id": bob.pk,
+            "currency": "USD",
+            "amount": "10000.01",
             "description": "",
             "reference": "",
         },
@@ -146,7 +157,7 @@ def test_each_kind_is_carried_out_as_it_was_asked(
             "until": "2999-12-31T00:00:00.000000Z",
         },
     ]
-    assert (amount_of(alice), amount_of(bob)) == (2_998_000, 2_000)
+    assert (amount_of(alice), amount_of(bob)) == (1_997_999, 1_002_001)
     assert balance_of(bob).status == "debits_frozen"
     limit = TransactionLimit.objects.get()
     assert (limit.role, limit.per_transaction, limit.per_day) == ("user", 750, 0)
@@ -154,20 +165,24 @@ def test_each_kind_is_carried_out_as_it_was_asked(
 
 
 def test_what_one_person_may_not_do_is_refused_and_names_the_way(
-    alice: User, as_finance: Api, as_admin: Api
+    alice: User, bob: User, as_finance: Api, as_admin: Api
 ) -> None:
     deposited = fund(alice, "50000.00")
     before = books()
     over = {"user_id": alice.pk, "amount": "10000.01"}
+    passed_on = {"from_user_id": alice.pk, "to_user_id": bob.pk, "amount": "10000.01"}
     for path, body in (
+        (TRANSFER, passed_on),
+        (TRANSFER, passed_on | {"pending": True}),
         (WITHDRAW, over),
         (WITHDRAW, over | {"dry_run": True}),
         (f"{TRANSACTIONS}/{deposited.pk}/reverse", WHY),
     ):
         assert_problem(as_finance.post(path, body, key="k"), 403, "approval_required")
-    item = {"type": "withdrawal", **over}
-    batch = as_finance.post(f"{TRANSACTIONS}/batch", {"transactions": [item]})
-    assert body_of(batch)["results"][0]["problem"]["code"] == "approval_required"
+    items = [{"type": "withdrawal", **over}, {"type": "transfer", **passed_on}]
+    batch = as_finance.post(f"{TRANSACTIONS}/batch", {"transactions": items})
+    told = [result["problem"]["code"] for result in body_of(batch)["results"]]
+    assert told == ["approval_required"] * 2
     assert books() == before
     decide(as_admin, ask(as_finance, {"kind": "withdrawal", **over, **WHY}))
     assert amount_of(alice) == 3_999_999
@@ -207,6 +222,21 @@ def test_nobody_decides_alone_or_twice(
     other = decide(as_finance, ask(as_finance, credit), "withdraw")
     assert (other["status"], other["decided_by"]) == ("withdrawn", None)
     assert not Transaction.objects.exists()
+
+
+def test_keys_of_those_who_ask_and_decide_do_neither(
+    credit: dict[str, Any], alice: User, finance: User, admin: User, as_finance: Api
+) -> None:
+    """Whatever their scopes: neither for their owner, nor of what their owner asked for."""
+    asked = ask(as_finance, credit)
+    path = f"{APPROVALS}/{asked['id']}"
+    for owner in (finance, admin):
+        key = with_key(owner, Scope.values)
+        assert_problem(key.post(APPROVALS, credit), 403, "api_key_not_accepted")
+        for how, body in (("approve", {}), ("reject", {"comment": "no"}), ("withdraw", {})):
+            assert_problem(key.post(f"{path}/{how}", body), 403, "api_key_not_accepted")
+        assert body_of(key.get(path))["status"] == "requested"
+    assert (Approval.objects.count(), amount_of(alice)) == (1, 0)
 
 
 def test_stale_page_is_told_the_version_and_decides_nothing(

@@ -1,6 +1,8 @@
 """What the posting engine does not let one person do alone."""
 
+from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -13,6 +15,7 @@ from tests.books import (
     fund,
     hold,
     idempotency,
+    in_an_hour,
     instruction,
     make_user,
     post_one,
@@ -23,8 +26,8 @@ from tests.books import (
 from transactions.approval_rules import parse_withdrawals_above
 from transactions.checks import check_withdrawals_above
 from transactions.enums import TransactionType
-from transactions.errors import ApprovalRequired
-from transactions.instructions import Order, StatusChange, Unit
+from transactions.errors import ApprovalRequired, NotAllowed
+from transactions.instructions import Approved, Order, StatusChange, Unit
 from transactions.processor import post_directly, try_out
 from users.actors import Actor
 from users.models import User
@@ -64,6 +67,9 @@ def test_one_person_alone_is_refused_and_nothing_kept(
         reverse(moved, allow_overdraft=True, actor=person),
         withdrawal(alice, "10000.01", actor=person),
         withdrawal(alice, "0.01", "CHF", actor=person),
+        transfer(alice, bob, "10000.01", actor=person),
+        transfer(alice, bob, "0.01", "CHF", actor=person),
+        transfer(alice, bob, "10000.01", expires_at=in_an_hour(), actor=person),
     ]
     before = books()
     outcomes = post_directly(alone) + try_out(Unit(alone)).outcomes
@@ -72,19 +78,58 @@ def test_one_person_alone_is_refused_and_nothing_kept(
     assert books() == before
 
 
-def test_withdrawals_up_to_the_amount_and_ones_own_need_nobody_else(
-    alice: User, finance: User, settings: Settings
+def test_what_leaves_up_to_the_amount_and_ones_own_need_nobody_else(
+    alice: User, bob: User, finance: User, settings: Settings
 ) -> None:
     settings.APPROVAL_WITHDRAWALS_ABOVE = ["USD:50.00"]
     by: dict[str, Any] = {"actor": Actor.of(finance)}
     for user in (alice, finance):
         for currency in ("USD", "EUR"):
             fund(user, "100.00", currency)
-    assert post_one(withdrawal(alice, "50.00", **by)).error is None
-    for order in (withdrawal(alice, "50.01", **by), withdrawal(alice, "0.01", "EUR", **by)):
-        assert isinstance(post_one(order).error, ApprovalRequired)
-    for currency in ("USD", "EUR"):
-        assert post_one(withdrawal(finance, "99.00", currency, **by)).error is None
+    for leaving in (withdrawal, partial(transfer, destination=bob)):
+        assert post_one(leaving(alice, amount="50.00", **by)).error is None
+        for amount, currency in (("50.01", "USD"), ("0.01", "EUR")):
+            order = leaving(alice, amount=amount, currency=currency, **by)
+            assert isinstance(post_one(order).error, ApprovalRequired)
+        for currency in ("USD", "EUR"):
+            own = leaving(finance, amount="50.00", currency=currency, **by)
+            assert post_one(own).error is None
+
+
+def test_nobody_takes_back_alone_or_with_others_what_they_paid(
+    alice: User, bob: User, finance: User
+) -> None:
+    """Neither the one who asks nor the one who approves may be who gets the money."""
+    fund(finance, "10.00")
+    moved = post_one(transfer(finance, bob, "10.00")).transaction
+    assert moved is not None
+    second = make_user("second", Role.FINANCE)
+    for by, agreeing in ((finance, second), (second, finance)):
+        approved = Approved(uuid4(), Actor.of(agreeing))
+        for order in (
+            reverse(moved, actor=Actor.of(by), approved=approved),
+            transfer(bob, finance, "1.00", actor=Actor.of(by), approved=approved),
+            instruction(
+                TransactionType.ADJUSTMENT,
+                House.ADJUSTMENTS,
+                finance,
+                "1.00",
+                actor=Actor.of(by),
+                approved=approved,
+            ),
+        ):
+            assert isinstance(post_one(order).error, NotAllowed)
+    third = Approved(uuid4(), Actor.of(make_user("third", Role.FINANCE)))
+    assert post_one(reverse(moved, actor=Actor.of(second), approved=third)).error is None
+
+
+def test_role_of_the_second_person_is_judged_by_the_engine_as_well(
+    alice: User, finance: User, auditor: User
+) -> None:
+    """It may have been taken away while the balances were waited for."""
+    approved = Approved(uuid4(), Actor.of(auditor))
+    order = adjust(alice, actor=Actor.of(finance), approved=approved)
+    assert isinstance(post_one(order).error, NotAllowed)
 
 
 def test_pending_withdrawal_is_under_the_same_rule(alice: User, finance: User) -> None:

@@ -44,6 +44,7 @@ from transactions.asked import (
     Freeze,
     LimitChange,
     ReversalAsked,
+    Transfer,
     Withdrawal,
 )
 from transactions.enums import ApprovalStatus
@@ -204,6 +205,37 @@ def test_approved_withdrawal_may_be_of_any_amount(
     assert (made.type, made.description, amount_of(alice)) == ("withdrawal", "House", 3_000_000)
 
 
+def test_approved_transfer_may_be_of_any_amount(
+    alice: User, bob: User, finance: User, checker: User
+) -> None:
+    fund(alice, "50000.00")
+    asked = Transfer(
+        from_user_id=alice.pk, to_user_id=bob.pk, currency="USD", amount=2_000_000, reference="Deed"
+    )
+    approval = ask(finance, asked)
+    assert (approval.summary, approval.user) == ("Transfer 20,000.00 USD from alice to bob", alice)
+    made = agree(approval, checker).approval.transaction
+    assert made is not None
+    assert (made.type, made.reference, made.approved_by) == ("transfer", "Deed", checker)
+    assert (amount_of(alice), amount_of(bob)) == (3_000_000, 2_000_000)
+
+
+def test_whoever_gets_the_money_leaves_the_decision_to_others(
+    alice: User, finance: User, checker: User, admin: User
+) -> None:
+    fund(alice, "5.00")
+    to_checker = Transfer(from_user_id=alice.pk, to_user_id=checker.pk, currency="USD", amount=500)
+    for asked in (adjustment(checker, "5.00"), to_checker):
+        approval = ask(finance, asked)
+        with pytest.raises(errors.NotAllowed, match="A colleague must do"):
+            agree(approval, checker)
+        assert stored(approval).status == "requested"
+        with pytest.raises(errors.NotAllowed):
+            ask(checker, asked)
+        assert agree(approval, admin).refusal is None
+    assert amount_of(checker) == 1_000
+
+
 def test_what_the_engine_refuses_has_failed_with_its_code(
     alice: User, finance: User, checker: User
 ) -> None:
@@ -245,6 +277,9 @@ IMPOSSIBLE: dict[type[LedgerError], Callable[[User, User], Asked]] = {
     errors.StatusUnchanged: lambda a, _: freeze(a, BalanceStatus.ACTIVE),
     errors.FreezeOver: lambda a, _: freeze(a, until=timezone.now()),
     errors.UnknownParty: lambda a, _: Withdrawal(user_id=a.pk + 999, currency="USD", amount=1),
+    errors.SelfTransfer: lambda a, _: Transfer(
+        from_user_id=a.pk, to_user_id=a.pk, currency="USD", amount=1
+    ),
 }
 
 
@@ -311,9 +346,12 @@ def test_others_neither_ask_nor_decide(role: Role, alice: User, finance: User) -
     assert stored(approval).status == "requested"
 
 
+@pytest.mark.parametrize("is_superuser", [False, True])
 @pytest.mark.parametrize("role", [Role.FINANCE, Role.ADMIN])
-def test_nobody_decides_on_their_own_request(role: Role, alice: User) -> None:
-    maker = make_user("maker", role)
+def test_nobody_decides_on_their_own_request(
+    *, role: Role, is_superuser: bool, alice: User
+) -> None:
+    maker = make_user("maker", role, is_superuser=is_superuser)
     approval = ask(maker, freeze(alice))
     for call in (approve, partial(reject, comment="no")):
         with pytest.raises(errors.OwnRequest):
@@ -339,6 +377,9 @@ def test_role_of_the_one_who_asked_is_judged_again(
     with pytest.raises(errors.RequesterNotAllowed):
         agree(approval, checker)
     update_user(user_id=finance.pk, changes={"role": Role.ADMIN, "is_active": False}, by=SYSTEM)
+    with pytest.raises(errors.RequesterNotAllowed):
+        agree(approval, checker)
+    delete_user(user_id=finance.pk, by=SYSTEM)
     with pytest.raises(errors.RequesterNotAllowed):
         agree(approval, checker)
     rejected = reject(approval_id=approval.pk, by=Actor.of(checker), comment="left us")
@@ -509,6 +550,20 @@ def test_request_expires_for_every_reader_and_is_recorded(
     assert (stored(approval).status, stored(approval).decided_at) == ("expired", clock.now)
     assert AuditLog.objects.get(action="approval.expired").actor_name == "expire_pending"
     assert amount_of(alice) == 0
+
+
+def test_frozen_meanwhile_has_failed_and_moved_nothing(
+    alice: User, finance: User, checker: User
+) -> None:
+    fund(alice, "100.00")
+    asked = Withdrawal(user_id=alice.pk, currency="USD", amount=5_000)
+    approval, seen = ask(finance, asked), {(alice.pk, "USD"): balance_of(alice).version}
+    agree(ask(finance, freeze(alice)), checker)
+    with pytest.raises(errors.VersionConflict):  # who looked at the page is told
+        agree(approval, checker, seen=seen)
+    decision = agree(approval, checker)
+    assert isinstance(decision.refusal, errors.BalanceFrozen)
+    assert (stored(approval).failure_code, amount_of(alice)) == ("balance_frozen", 10_000)
 
 
 @pytest.mark.django_db(transaction=True)
