@@ -102,6 +102,12 @@ NPM = Requirement(
     debian=("nodejs", "npm"),
     homebrew=("node",),
 )
+WRK = Requirement(
+    purpose="Driving a server with load",
+    programs=("wrk",),
+    debian=("wrk",),
+    homebrew=("wrk",),
+)
 
 
 def program(name: str) -> str:
