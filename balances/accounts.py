@@ -6,9 +6,9 @@ Only `transactions.posting` locks and saves accounts (a test holds it).
 import json
 from collections.abc import Collection, Sequence
 from collections.abc import Set as AbstractSet
-from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
+from operator import attrgetter
 from uuid import UUID
 
 from django.db import connection
@@ -119,12 +119,16 @@ class Account:
         self.updated_at = at
 
     def snapshot(self) -> "Account":
-        return copy(self)
+        """As it is now. A batch takes one for each order, and `copy` takes ten times as long."""
+        return Account(*_state(self))
 
     def restore(self, snapshot: "Account") -> None:
         for name in _CHANGEABLE:
             setattr(self, name, getattr(snapshot, name))
         self.status_changed = snapshot.status_changed
+
+
+_state = attrgetter(*(each.name for each in fields(Account)))
 
 
 @dataclass(frozen=True, slots=True)

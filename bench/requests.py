@@ -62,7 +62,10 @@ def run(name: str, rounds: int) -> int:
 
 @dataclass
 class Caller:
-    """Somebody with a connection of their own; `times` are in milliseconds, by kind."""
+    """Somebody who asks; `times` are in milliseconds, by kind.
+
+    All share a connection, so that one process answers: another one would be slower, being idle.
+    """
 
     connection: http.client.HTTPConnection
     authorization: str
@@ -108,11 +111,8 @@ def measure(name: str, rounds: int) -> int:
     token, key, bob = people()
     times: dict[str, list[float]] = defaultdict(list)
     with LedgerServer({}) as server:
-        callers = []
-        for authorization in (token, key):
-            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-            callers.append(Caller(connection, authorization, times))
-        alice, backend = callers
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        alice, backend = (Caller(connection, who, times) for who in (token, key))
         over = period_of_entries(alice, bob)
         for number in range(WARM_UP + rounds):
             if number == WARM_UP:
