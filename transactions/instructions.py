@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from balances.accounts import Account
 from balances.enums import AccountKey, BalanceStatus, House, Owner
-from ledgerlink.context import RequestContext
+from ledgerlink.context import NO_REQUEST, RequestContext
 from ledgerlink.errors import LedgerError
 from transactions.enums import TransactionType
 from transactions.models import Transaction
@@ -178,8 +178,8 @@ class Unit:
 
     @property
     def request(self) -> RequestContext:
-        """In which the caller asked."""
-        return self.orders[0].actor.request
+        """In which the caller asked; in none when there are no orders."""
+        return self.orders[0].actor.request if self.orders else NO_REQUEST
 
 
 @dataclass(frozen=True, slots=True)
