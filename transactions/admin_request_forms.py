@@ -1,6 +1,6 @@
 """What staff fill in to ask a second person for something."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -102,7 +102,7 @@ class FreezeForm(CustomerForm):
         until: datetime | None = self.cleaned_data["until"]
         if until is not None and until <= timezone.now():
             raise ValidationError("This moment has passed.")
-        return until
+        return None if until is None else until.astimezone(UTC)
 
     def clean(self) -> dict[str, Any]:
         cleaned = self.cleaned_data

@@ -6,6 +6,7 @@ with a LedgerError.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
@@ -19,7 +20,7 @@ from users.actors import Actor
 from users.api_keys import revoke_keys_of
 from users.backends import MAX_PASSWORD_LENGTH
 from users.collisions import retry_collisions
-from users.errors import LastAdmin, OwnRoleFixed, SuperuserFixed
+from users.errors import LastAdmin, OwnRoleFixed, SuperuserFixed, UserChanged
 from users.models import User
 from users.roles import Role
 from users.second_factor import forget_second_factor
@@ -46,11 +47,18 @@ def create_user(
 
 
 @retry_collisions
-def update_user(*, user_id: int, changes: Mapping[str, Any], by: Actor) -> User:
-    """Change any of `username`, `email`, `role` and `is_active`.
+def update_user(
+    *,
+    user_id: int,
+    changes: Mapping[str, Any],
+    by: Actor,
+    unchanged_since: datetime | None = None,
+) -> User:
+    """Change any of `username`, `email`, `role` and `is_active`. `unchanged_since` is the
+    `updated_at` that `by` saw.
 
-    Raises NotFound, SuperuserFixed, ValidationError, OwnRoleFixed for one's own role or activity,
-    or LastAdmin.
+    Raises NotFound, SuperuserFixed, ValidationError, UserChanged when somebody else was quicker,
+    OwnRoleFixed for one's own role or activity, or LastAdmin.
     """
     assert changes.keys() <= {"username", "email"} | MANAGED
     names = User(pk=user_id, username=changes.get("username", ""), email=changes.get("email", ""))
@@ -70,8 +78,16 @@ def update_user(*, user_id: int, changes: Mapping[str, Any], by: Actor) -> User:
             if getattr(user, name) != old
         }
         if made:
+            _require_unchanged(user, unchanged_since)
             _save_changes(user, made, by, was_admin=was_admin)
     return user
+
+
+def _require_unchanged(user: User, since: datetime | None) -> None:
+    if since is not None and user.updated_at != since:
+        raise UserChanged(
+            f"{user} was changed since you opened this page. Look at it again: nothing was saved."
+        )
 
 
 def _save_changes(user: User, made: dict[str, list[Any]], by: Actor, *, was_admin: bool) -> None:

@@ -41,6 +41,7 @@ ROLE_COLOURS = {
     str(Role.FINANCE.label): "warning",
     str(Role.AUDITOR.label): "info",
 }
+ACCOUNT = ("username", "email", "role", "is_active")  # what is changed of one
 
 
 @admin.register(User)
@@ -67,7 +68,7 @@ class UserAdmin(CustomerAdmin, SignInAdmin, Base):
         "signed_in",
     )
     fieldsets = (
-        (None, {"fields": ("username", "email", "role", "is_active")}),
+        (None, {"fields": (*ACCOUNT, "shown")}),
         ("Signing in", {"fields": ("password_shown", "second_factor", "locked")}),
         ("Record", {"fields": ("id", "created", "changed", "signed_in", "deleted")}),
     )
@@ -124,8 +125,8 @@ class UserAdmin(CustomerAdmin, SignInAdmin, Base):
             return self.add_fieldsets
         if self.has_change_permission(request, obj):
             return self.fieldsets
-        names, _signing_in, record = self.fieldsets
-        return names, ("Signing in", {"fields": ("second_factor_read", "locked_read")}), record
+        signing_in = ("Signing in", {"fields": ("second_factor_read", "locked_read")})
+        return (None, {"fields": ACCOUNT}), signing_in, self.fieldsets[-1]
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -151,9 +152,10 @@ class UserAdmin(CustomerAdmin, SignInAdmin, Base):
         by = Actor.of(request.user)
         data = form.cleaned_data
         if change:
-            names = ("username", "email", "role", "is_active")
-            changes = {name: data[name] for name in names if name in form.changed_data}
-            accounts.update_user(user_id=obj.pk, changes=changes, by=by)
+            changes = {name: data[name] for name in ACCOUNT if name in form.changed_data}
+            accounts.update_user(
+                user_id=obj.pk, changes=changes, by=by, unchanged_since=data["shown"]
+            )
             return
         created = accounts.create_user(
             username=data["username"],

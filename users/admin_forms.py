@@ -1,7 +1,7 @@
 """Forms of the back-office about users and their API keys. What they accept is written by
 `users.accounts` and `users.api_keys`."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -49,10 +49,25 @@ LABELS = {"email": "E-mail", "is_active": "Active"}
 
 
 class UserChangeForm(UserForm):
+    """`shown` is when the account as it was shown had been changed last."""
+
+    shown = forms.CharField(required=False, widget=forms.HiddenInput)
+
     class Meta:
         model = User
         fields = ("username", "email", "role", "is_active")
         labels = LABELS
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "shown" in self.fields:  # not for those who only read
+            self.fields["shown"].initial = self.instance.updated_at.isoformat()
+
+    def clean_shown(self) -> datetime:
+        try:
+            return datetime.fromisoformat(self.cleaned_data["shown"])
+        except ValueError:
+            return datetime.min.replace(tzinfo=UTC)  # who did not look has seen nothing
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

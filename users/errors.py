@@ -81,6 +81,12 @@ class LastAdmin(LedgerError):
     status = 409
 
 
+class UserChanged(LedgerError):
+    code = "user_changed"
+    title = "The account was changed since it was read"
+    status = 409
+
+
 class SuperuserFixed(LedgerError):
     code = "superuser_fixed"
     title = "Only a superuser changes a superuser"

@@ -20,7 +20,7 @@ from transactions.backfill import HistoryContradicted
 from transactions.csv_lines import ImportRefused
 from transactions.errors import ExplanationMissing, ExplanationTooLong
 from transactions.import_rows import InvalidRow
-from users.errors import OtpInUse, OtpMandatory
+from users.errors import OtpInUse, OtpMandatory, UserChanged
 from users.scopes import SCOPES
 
 # Refusals that never leave by themselves, or only inside of others, and those of commands.
@@ -33,6 +33,7 @@ NOT_ANSWERED = {"error", "group_refused", "refused_before"} | {
     ExplanationTooLong.code,
     OtpInUse.code,
     OtpMandatory.code,
+    UserChanged.code,
 }
 
 

@@ -56,7 +56,7 @@ ASKED: list[tuple[str, dict[str, str], dict[str, Any]]] = [
     (WITHDRAW, {"amount": "50.01"}, {"amount": 5_001}),
     (
         FREEZE,
-        {"status": "debits_frozen", "until": "2099-01-31T12:00"},
+        {"status": "debits_frozen", "until": "2099-01-31T14:00+02:00"},
         {"status": "debits_frozen", "until": "2099-01-31T12:00:00.000000Z"},
     ),
     (

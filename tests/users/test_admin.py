@@ -40,7 +40,12 @@ def add_form(**fields: str) -> dict[str, str]:
 
 
 def change_form(user: User, **fields: str) -> dict[str, str]:
-    form = {"username": user.username, "email": user.email, "role": str(user.role)}
+    form = {
+        "username": user.username,
+        "email": user.email,
+        "role": str(user.role),
+        "shown": user.updated_at.isoformat(),
+    }
     return form | ({"is_active": "on"} if user.is_active else {}) | fields
 
 
@@ -133,11 +138,34 @@ def test_change_refuses_what_another_has(
     assert User.objects.get(pk=alice.pk).username_key == "alice"
 
 
-def test_own_role_is_refused_with_the_reason(admin: User) -> None:
-    form = change_form(admin, role="user")
+@pytest.mark.parametrize("changed", [{"role": "user"}, {"is_active": ""}])
+def test_last_admin_neither_demotes_nor_deactivates_themselves(
+    admin: User, changed: dict[str, str]
+) -> None:
+    form = change_form(admin, **changed)
     page = signed_in(admin).post(account_path(admin), form, follow=True)
     assert "Ask another administrator to change your role" in page.content.decode()
-    assert User.objects.get(pk=admin.pk).role == Role.ADMIN
+    assert User.objects.get(pk=admin.pk).is_active_admin
+
+
+def test_stale_page_gives_nobody_back_what_was_taken(admin: User, finance: User) -> None:
+    """Whoever saves a page sends all of it, the role as it was then as well."""
+    client = signed_in(admin)
+    page = client.get(account_path(finance))
+    shown = page.context["adminform"].form["shown"].value()
+    assert f'name="shown" value="{shown}"' in page.content.decode()
+    form = change_form(finance, email="new@example.com", shown=shown)
+    accounts.update_user(user_id=finance.pk, changes={"role": "user"}, by=Actor.system("tests"))
+    for stale in (form, form | {"shown": ""}, form | {"shown": "2026-01-01T00:00:00"}):
+        said = client.post(account_path(finance), stale, follow=True).content.decode()
+        assert "finance was changed since you opened this page. Look at it again" in said
+    now = User.objects.get(pk=finance.pk)
+    assert (now.role, now.email) == (Role.USER, "finance@example.com")
+    again = change_form(now, email="new@example.com")
+    for _ in range(2):  # a double click finds nothing to change the second time
+        saved = client.post(account_path(finance), again, follow=True).content.decode()
+        assert "was changed since" not in saved
+    assert User.objects.get(pk=finance.pk).email == "new@example.com"
 
 
 def test_superuser_is_changed_by_superusers_only(admin: User) -> None:
