@@ -140,7 +140,7 @@ DATABASES: dict[str, dict[str, object]]
 if DB_HOST:
     DATABASES = {
         "default": {
-            "ENGINE": "django.db.backends.mysql",
+            "ENGINE": "ledgerlink.mysql",
             "HOST": DB_HOST,
             "PORT": text("DB_PORT", "3306"),
             "USER": text("DB_USER", "ledgerlink"),

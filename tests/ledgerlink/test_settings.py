@@ -57,7 +57,7 @@ def test_standard_is_chosen_by_host_names(monkeypatch: pytest.MonkeyPatch) -> No
         REDIS_DB="3",
     )
     database = made.DATABASES["default"]
-    assert database["ENGINE"] == "django.db.backends.mysql"
+    assert database["ENGINE"] == "ledgerlink.mysql"
     assert (database["HOST"], database["PORT"], database["PASSWORD"]) == (
         "db.internal",
         "3307",

@@ -1,0 +1,22 @@
+"""What Django loads as the `ledgerlink.mysql` database backend."""
+
+import time
+
+from django.db.backends.mysql import base
+
+SURE_SECONDS = 1.0
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Before the first statement of a request Django pings the server, a round trip as long as
+    many a query. A connection that answered within the last second is not asked again: a server
+    that went away in that second is met by the statement itself, which is answered with 503."""
+
+    _answered_at = float("-inf")  # time.monotonic()
+
+    def close_if_health_check_failed(self) -> None:
+        now = time.monotonic()
+        if now - self._answered_at < SURE_SECONDS and not self.errors_occurred:
+            return
+        super().close_if_health_check_failed()
+        self._answered_at = now if self.connection is not None else float("-inf")
