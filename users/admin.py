@@ -28,6 +28,7 @@ from users.admin_user_sign_in import SignInAdmin
 from users.models import User
 from users.queries import users_like
 from users.roles import Role
+from users.staff_sessions import is_confirmed, to_confirmation
 
 if TYPE_CHECKING:
     Base = DjangoUserAdmin[User]
@@ -176,6 +177,8 @@ class UserAdmin(CustomerAdmin, SignInAdmin, Base):
         form_url: str = "",
     ) -> HttpResponse:
         assert isinstance(request.user, User)
+        if not is_confirmed(request):
+            return to_confirmation(request)
         if request.method != "POST":
             return super().user_change_password(request, id, form_url)
         number = number_of(unquote(id)) or 0

@@ -23,6 +23,7 @@ from users.admin_filters import KeyStateFilter
 from users.admin_forms import ApiKeyAddForm, ConfirmationForm, RotationForm
 from users.api_keys import NewApiKey
 from users.models import ApiKey, User
+from users.staff_sessions import confirmed
 
 TITLES = {"add": "Add API key", "rotate": "Rotate", "revoke": "Revoke"}
 EXPLANATIONS = {
@@ -113,6 +114,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         ]
         return [*own, *super().get_urls()]
 
+    @confirmed
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -124,6 +126,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
 
         return self._answer(request, form, create, what="add")
 
+    @confirmed
     def rotate_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         _require(request, ADD)
         form = RotationForm(request.POST or None)

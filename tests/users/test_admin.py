@@ -8,6 +8,7 @@ from django.urls import reverse
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken
 
 from audit.models import AuditLog
+from tests.back_office import signed_in
 from tests.books import PASSWORD, make_user
 from users import accounts
 from users.actors import Actor
@@ -17,12 +18,6 @@ from users.tokens import issue
 
 ADD = reverse("admin:users_user_add")
 NEW_PASSWORD = "another-horse-8"
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def account_path(user: User) -> str:

@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from audit.models import AuditLog
+from tests.back_office import signed_in
 from tests.books import make_user
 from users.actors import Actor
 from users.api_keys import NewApiKey, create_api_key, hash_of, parts_of
@@ -20,9 +21,7 @@ FORM = {"username": "alice", "name": "shop", "scopes": ["transfer", "read"], "da
 
 @pytest.fixture
 def as_admin(admin: User) -> Client:
-    client = Client()
-    client.force_login(admin)
-    return client
+    return signed_in(admin)
 
 
 @pytest.fixture

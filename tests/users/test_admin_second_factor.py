@@ -14,7 +14,7 @@ from tests.back_office import signed_in
 from tests.books import PASSWORD, make_user
 from tests.phones import Phones
 from users import staff_sessions
-from users.models import Authenticator, RecoveryCode, User
+from users.models import ApiKey, Authenticator, RecoveryCode, User
 from users.roles import Role
 from users.second_factor import recovery_codes_left
 
@@ -241,6 +241,22 @@ def test_admin_resets_a_colleague(at_work: Client, finance: User, admin: User) -
     row = AuditLog.objects.get(action="user.second_factor_reset")
     assert (row.actor_name, row.entity_id) == ("admin", str(finance.pk))
     assert at_work.get(AUDIT)["Location"] == f"{LOGIN}?next={AUDIT}"
+
+
+@pytest.mark.parametrize("page", ["auth_user_password_change", "users_apikey_add"])
+def test_unlocked_screen_is_not_enough_to_act_as_somebody_else(
+    finance: User, admin: User, page: str
+) -> None:
+    """Neither by a password of theirs nor by a key, which no second person approves."""
+    args = [finance.pk] if page == "auth_user_password_change" else []
+    path, client = reverse(f"admin:{page}", args=args), stale(signed_in(admin))
+    new = {"password1": "another-horse-8", "password2": "another-horse-8"}
+    key = {"username": "finance", "name": "shop", "scopes": ["withdraw"], "days": "30"}
+    assert client.post(path, {**new, **key})["Location"] == f"{CONFIRM}?next={path}"
+    assert User.objects.get(pk=finance.pk).check_password(PASSWORD)
+    assert not ApiKey.objects.exists()
+    client.post(CONFIRM, {"password": PASSWORD})
+    assert client.get(path).status_code == 200
 
 
 def test_who_may_not_reset(at_work: Client, admin: User, finance: User, phones: Phones) -> None:
