@@ -13,6 +13,7 @@ from ledgerlink.serializers import (
     MAX_WHOLE,
     FlagField,
     IdField,
+    MomentField,
     PageQuery,
     QueryIdField,
     StrictSerializer,
@@ -82,7 +83,7 @@ class FreezeBody(AskingBody):
     user_id = IdField()
     currency = CurrencyField()
     status = serializers.ChoiceField(FREEZABLE)
-    until = serializers.DateTimeField(default=None)
+    until = MomentField(default=None)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["until"] is not None and attrs["status"] == BalanceStatus.ACTIVE:

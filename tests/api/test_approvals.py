@@ -350,7 +350,13 @@ OTHERS: list[tuple[dict[str, Any], dict[str, str]]] = [
         {"kind": "freeze", "user_id": 1, "status": "active", "until": "2999-01-01T00:00:00Z"},
         {"until": "not_frozen"},
     ),
-    ({"kind": "freeze", "user_id": 1, "status": "frozen", "until": "soon"}, {"until": "invalid"}),
+    *(
+        (
+            {"kind": "freeze", "user_id": 1, "status": "frozen", "until": until},
+            {"until": "not_rfc3339"},
+        )
+        for until in ("soon", "2999-01-31", "2999-01-31T09:30:00", "2999-01-31 09:30:00Z")
+    ),
     ({"kind": "limit", "per_day": "1.00"}, {"user_id": "either_required"}),
     ({"kind": "limit", "user_id": 1, "role": "user"}, {"user_id": "either_required"}),
     ({"kind": "limit", "role": "user", "per_day": "-1"}, {"per_day": "amount_not_positive"}),
