@@ -56,7 +56,9 @@ def last_seal(request: HttpRequest, overview: Overview) -> Panel | None:
         )
     sees = request.user.has_perm("audit.view_auditlog")
     since = AuditLog.objects.filter(pk__gt=seal.last_id)[: COUNTED + 1].count()
-    count = f"{since:,}" if since <= COUNTED else f"more than {COUNTED:,}"
+    text = counted(since, "record", "records")
+    if since > COUNTED:
+        text = f"more than {COUNTED:,} records"
     return sign(
         "sealed",
         "Seals",
@@ -64,6 +66,6 @@ def last_seal(request: HttpRequest, overview: Overview) -> Panel | None:
         page=reverse("admin:audit_seal_change", args=[seal.pk]),
         colour=colour_of(holds=True, at=seal.sealed_at, now=overview.now),
         text=f"The last seal was made {ago(seal.sealed_at, overview.now)}",
-        figure=figure(count, "audit_auditlog_changelist", id__gt=seal.last_id) if sees else None,
-        words="records have been added since",
+        figure=figure(text, "audit_auditlog_changelist", id__gt=seal.last_id) if sees else None,
+        words="added since",
     )

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 
+from audit.wording import action_name
 from ledgerlink.operators import NAME_MAX_LENGTH as OPERATOR_MAX_LENGTH
 
 HASH_LENGTH = 64  # SHA-256 in hex
@@ -39,7 +40,7 @@ class AuditLog(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.actor_name} {self.action} {self.entity_type} {self.entity_id}"
+        return f"{action_name(self.action)} by {self.actor_name}"
 
 
 class Seal(models.Model):

@@ -1,8 +1,8 @@
 """How long does the first page of the back-office take? Run `python -m bench.dashboard`.
 
 Loads a million transactions of the last thirty days (or of as many days as you say) into a scratch
-database on SQLite and on MariaDB, and asks for the page. Its first time, when each hour is counted
-once, is told apart. Exits 1 when the median of the times after that is beyond 300 ms.
+database on SQLite and on MariaDB, has the hours counted as the scheduler does, and asks for the
+page. Exits 1 when its first time, or the median of the times after that, is beyond 300 ms.
 """
 
 import argparse
@@ -75,11 +75,16 @@ def measure(transactions: int, days: float) -> int:
         assert response.status_code == 200, response
         return (time.perf_counter() - started) * 1000
 
-    print(f"first time  {ask():7.1f} ms")
+    started = time.perf_counter()
+    call_command("keep_totals")
+    print(f"counted in {time.perf_counter() - started:.1f} s")
+    client.get(reverse("admin:login"))  # what any first request of a process takes
+    first = ask()
+    print(f"first time  {first:7.1f} ms")
     times = [ask() for _ in range(ROUNDS)]
     median = statistics.median(times)
     print(f"after that  {median:7.1f} ms, at best {min(times):.1f} ms; the limit is {LIMIT:g} ms")
-    return int(median > LIMIT)
+    return int(max(first, median) > LIMIT)
 
 
 if __name__ == "__main__":

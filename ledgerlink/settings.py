@@ -314,6 +314,7 @@ RATELIMITS = rates_by_limit()
 # What `manage.py run_scheduler` runs; the times are UTC.
 SCHEDULE = (
     Job("expire_pending", Every(seconds=60)),
+    Job("keep_totals", Every(seconds=600)),
     Job("seal_audit", Every(seconds=3600)),
     Job("prune_idempotency_keys", DailyAt(3, 10)),
     Job("flushexpiredtokens", DailyAt(3, 15)),

@@ -1,5 +1,6 @@
 """The lists of the back-office: filters, search, paging, sorting, and what they say."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from audit.models import AuditLog
+from audit.models import AuditLog, Seal, Verification
 from balances.models import Balance, BalanceHistory
 from ledgerlink import long_lists, walks
 from ledgerlink.admin import SearchedAdmin
@@ -23,8 +24,9 @@ from tests.books import (
     withdrawal,
 )
 from tests.pages import text_of
+from transactions.admin_columns import answered
 from transactions.errors import InsufficientFunds
-from transactions.models import IdempotencyKey, Transaction
+from transactions.models import IdempotencyKey, Reconciliation, Transaction, TransactionLimit
 from users import accounts
 from users.actors import Actor
 from users.models import User, UserNote
@@ -318,3 +320,32 @@ def test_actions_to_filter_by_are_those_in_the_trail(books: None, auditor_client
 
 def test_keys_that_can_not_be_are_not_found(books: None, auditor_client: Client) -> None:
     assert count(auditor_client, IdempotencyKey, q="é") == 0
+
+
+def test_pages_speak_of_people_and_rows_as_they_are_called(
+    books: None, alice: User, auditor_client: Client
+) -> None:
+    head = re.compile(r"<h1.*?</h1>", re.DOTALL)
+
+    def heading(path: str) -> str:
+        found = head.search(auditor_client.get(path).content.decode())
+        assert found is not None
+        return " ".join(re.sub("<[^>]*>", " ", found[0]).replace("chevron_right", ">").split())
+
+    failed = AuditLog.objects.get(action="transaction.failed")
+    assert heading(address(Transaction, "changelist")) == "Transactions"
+    assert heading(address(BalanceHistory, "changelist")) == "Balances > Ledger entries"
+    assert heading(f"/admin/users/user/{alice.pk}/change/") == "Users > alice"
+    said = f"Audit > Audit trail > Transaction: failed by {failed.actor_name}"
+    assert heading(f"/admin/audit/auditlog/{failed.pk}/change/") == said
+
+
+def test_what_a_key_was_answered_with_is_said_in_a_word(alice: User) -> None:
+    keys = [IdempotencyKey(answer_status=status) for status in (None, 200, 201, 202, 409, 422)]
+    assert [answered(key) for key in keys] == ["", "Done", "Done", "Done", "Refused", "Refused"]
+
+
+def test_nothing_for_staff_names_a_command(auditor_client: Client) -> None:
+    for model in (Reconciliation, Seal, Verification, TransactionLimit, IdempotencyKey):
+        page = text_of(ask(auditor_client, model).content)
+        assert "manage.py" not in page

@@ -44,7 +44,7 @@ from users.roles import Role
 
 pytestmark = pytest.mark.django_db
 FIRST_PAGE = "admin:index"
-COUNT = re.compile(r"([0-9,]+)(?: transactions?| in 30 days)?")
+COUNT = re.compile(r"([0-9,]+)(?: transactions?| in 30 days| records?)?")
 MONEY = re.compile(r"(-?[0-9,.]+) [A-Z]{3}")
 
 

@@ -56,14 +56,13 @@ LIMIT_COLUMNS = (
     Column("One day (UTC)", _limit("per_day")),
     Column("Changed (UTC)", lambda limit: limit.updated_at),
 )
-DONE, REFUSED = "Done", "Refused"
 
 
 def answered(key: IdempotencyKey) -> str:
     """What became of the request; nothing where that is not known yet."""
     if key.answer_status is None:
         return ""
-    return DONE if key.answer_status < HTTPStatus.BAD_REQUEST else REFUSED
+    return "Done" if key.answer_status < HTTPStatus.BAD_REQUEST else "Refused"
 
 
 KEY_COLUMNS = (
@@ -71,6 +70,6 @@ KEY_COLUMNS = (
     Column("Sent by", lambda key: key.scope),
     Column("Key", lambda key: key.key),
     Column("Transaction id", lambda key: str(key.transaction_id or "")),
-    Column("Answer", answered),
+    Column("Outcome", answered),
     Column("Status code of the API", lambda key: key.answer_status),
 )

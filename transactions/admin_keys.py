@@ -4,11 +4,11 @@ from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
 
-from ledgerlink.admin import ReadOnlyAdmin, badge, link, shown_time, uuid_of
+from ledgerlink.admin import ReadOnlyAdmin, link, shown_time, uuid_of
 from ledgerlink.admin_filters import PeriodFilter, TransactionFilter
 from ledgerlink.admin_lists import Search
 from ledgerlink.long_lists import Way
-from transactions.admin_columns import DONE, KEY_COLUMNS, REFUSED, answered
+from transactions.admin_columns import KEY_COLUMNS, answered
 from transactions.models import IdempotencyKey
 
 
@@ -54,8 +54,6 @@ class IdempotencyKeyAdmin(ReadOnlyAdmin):
         page = "transactions_transaction_change"
         return link(str(key.transaction_id), page, key.transaction_id)
 
-    @badge("answer", {DONE: "success", REFUSED: "danger"})
+    @admin.display(description="outcome", ordering="answer_status")
     def answered(self, key: IdempotencyKey) -> str:
         return answered(key)
-
-    answered.admin_order_field = "answer_status"  # type: ignore[attr-defined] # of admin.display

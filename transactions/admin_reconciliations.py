@@ -60,7 +60,7 @@ class ReconciliationAdmin(ReadOnlyAdmin):
     def took(self, run: Reconciliation) -> str:
         return f"{run.duration_ms / 1000:,.1f} s"
 
-    @admin.display(description="invariants")
+    @admin.display(description="rules of the books")
     def proofs_shown(self, run: Reconciliation) -> SafeString:
         """One line for each invariant, with the examples that were kept of what breaks it."""
         lines = format_html_join("", "<li>{}</li>", ((line,) for line in _lines(run.proofs)))

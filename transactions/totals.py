@@ -1,8 +1,9 @@
 """What was completed and what was refused, in sums by the hour and by the day.
 
-Nobody who posts writes a sum: all would queue for one row. Instead an hour is counted by whoever
-first asks for it once it is settled, and kept; what is not settled yet is counted each time, along
-an index. A completed or refused transaction never changes again, so neither does a settled hour.
+Nobody who posts writes a sum: all would queue for one row. Instead an hour is counted once it is
+settled, by `manage.py keep_totals` or whoever asks for it before, and kept; what is not settled yet
+is counted each time, along an index. A completed or refused transaction never changes again, so
+neither does a settled hour.
 
 The hour is that of completion, which is when the entries were made, or of the refusal. Value dates
 have no part in it. Days are those of UTC.

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Download, ViewportSize, expect
 from pypdf import PdfReader
 
-from tests.browser.desk import DESKTOP, PHONE, Desk, Office
+from tests.browser.desk import DESKTOP, PASSWORD, PHONE, Desk, Office
 from tests.e2e.world import register
 from tests.servers import LedgerServer
 from tests.spreadsheets import cells
@@ -99,6 +99,24 @@ def test_every_page_fits_and_can_be_used_by_all(
     with office.desk("admin", size, dark=colours == "dark") as desk:
         found = [f"{path}: {said}" for path in pages(desk, key) for said in desk.obstacles()]
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_sign_in_page_fits_and_is_used_with_the_keyboard(
+    office: Office, size: ViewportSize
+) -> None:
+    with office.desk(size=size) as desk:
+        desk.go("login/")
+        light = desk.obstacles()
+        desk.reach("Dark")
+        desk.page.keyboard.press("Enter")
+        expect(desk.page.locator("html")).to_have_class(re.compile(r"\bdark\b"))
+        assert [*light, *desk.obstacles()] == []
+        desk.page.get_by_label("Username").fill("auditor")
+        desk.page.keyboard.press("Tab")
+        desk.page.keyboard.type(PASSWORD)
+        desk.page.keyboard.press("Enter")
+        expect(desk.page.get_by_role("heading", name="Back-office")).to_be_visible()
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])

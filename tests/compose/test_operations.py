@@ -125,7 +125,7 @@ def test_variables_that_are_named_exist() -> None:
 def test_times_of_scheduled_commands_are_those_of_the_schedule() -> None:
     part = TEXT.split("\n## Scheduled commands\n")[1].split("\n## ")[0]
     told = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", part, re.MULTILINE))
-    often = {60: "every minute", 3600: "every hour"}
+    often = {60: "every minute", 600: "every 10 minutes", 3600: "every hour"}
     assert told == {
         job.command: f"{job.when.hour:02}:{job.when.minute:02}"
         if isinstance(job.when, DailyAt)

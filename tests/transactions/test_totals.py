@@ -4,10 +4,13 @@ somebody looks."""
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 from uuid_utils.compat import uuid7
 
 from tests.books import cancel, capture, fund, hold, post_one, reverse, transfer
@@ -73,6 +76,20 @@ def test_hour_is_kept_once_it_is_settled_and_counted_until_then(
         (utc("2026-10-01 10:00"), TransactionType.TRANSFER): Sums(1, 3_000),
         (utc("2026-10-03 12:00"), TransactionType.TRANSFER): Sums(1, 50),
     }
+
+
+def test_hours_are_kept_by_the_clock_before_anybody_looks(clock: Clock, alice: User) -> None:
+    fund(alice, "100.00")
+    call_command("keep_totals", stdout=StringIO())
+    assert kept() == []
+    clock.set("2026-10-01 01:10")
+    out = StringIO()
+    call_command("keep_totals", stdout=out)
+    assert out.getvalue() == "Counted up to 2026-10-01 01:00 UTC.\n"
+    assert kept() == [(START, "deposit", 1)]
+    with CaptureQueriesContext(connection) as queries:
+        assert seen(clock) == {(START, TransactionType.DEPOSIT): Sums(1, 10_000)}
+    assert not [q for q in queries if q["sql"].startswith("INSERT")]
 
 
 def test_capture_counts_when_the_money_moved_and_value_dates_do_not_count(

@@ -281,6 +281,20 @@ def test_who_may_not_reset(at_work: Client, admin: User, finance: User, phones: 
     assert Authenticator.objects.count() == 3
 
 
+def test_auditor_reads_how_somebody_signs_in_and_is_offered_nothing(
+    at_work: Client, finance: User, auditor: User
+) -> None:
+    page = reverse("admin:users_user_account", args=[finance.pk])
+    text = signed_in(auditor).get(page).content.decode()
+    said = [" ".join(part.split()) for part in re.split("<[^>]*>", text)]
+    assert "Signing in" in said
+    since = Authenticator.objects.get().created_at.date()
+    assert f"on since {since}, 10 recovery codes left" in said
+    assert "no" in said  # locked
+    for offered in ('second-factor/"', "unlock/", "/password/"):
+        assert f"{finance.pk}/{offered}" not in text
+
+
 def test_no_page_shows_a_secret_again(at_work: Client, finance: User, admin: User) -> None:
     device = Authenticator.objects.get()
     paths = [OWN, AUDIT, reverse("admin:users_user_account", args=[finance.pk])]
