@@ -152,6 +152,15 @@ def test_what_is_exported_is_what_is_listed(
     assert len(everything) == len({row["Transaction id"] for row in everything}) == 25
 
 
+def test_rows_of_thousands_of_owners_are_exported(db: None) -> None:
+    people = [User(username=f"u{n}", email=f"u{n}@example.com") for n in range(2_700)]
+    User.objects.bulk_create(people)
+    ids = User.objects.filter(username__startswith="u").values_list("pk", flat=True)
+    Balance.objects.bulk_create(Balance(user_id=pk, currency="USD") for pk in ids)
+    found = lines(export(sign_in("auditor"), Balance, "csv"))
+    assert {row["Owner"] for row in found} >= {person.username for person in people}
+
+
 def test_nothing_is_exported_when_a_filter_is_not_understood(books: None) -> None:
     client = sign_in("auditor")
     response = client.get(path_of_export(Transaction, "csv"), {"amount_from": "ten"})
