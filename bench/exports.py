@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 LISTS = ("transactions/transaction", "balances/balancehistory")
-MORE_MEMORY = 64.0  # MB that an export may take beyond what one of a few rows takes
+MORE_MEMORY = 128.0  # MB: what a window of rows takes (`ledgerlink.walks`), however many there are
 
 
 def main() -> int:
