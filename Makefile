@@ -7,7 +7,7 @@ DEV      := $(VENV)/.installed-dev
 PYTHONS  := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test fuzz bench bench-pages bench-admin bench-dashboard bench-api bench-metrics bench-tracing pictures image-steps restore-drill screenshots check format lock schema clean
+.PHONY: help run dev test fuzz torture bench bench-pages bench-admin bench-dashboard bench-api bench-metrics bench-tracing pictures image-steps restore-drill screenshots check format lock schema clean
 
 # Installs one requirements file into the virtual environment: with uv where there is one.
 define install
@@ -58,6 +58,9 @@ bench-tracing: $(DEV) ## what traces cost: transfers a second without, of 5% and
 
 fuzz: $(DEV) ## thousands of requests made up from the OpenAPI document, on each engine (SECONDS=600)
 	@FUZZ_SECONDS=$(or $(SECONDS),600) $(BIN)/python -m tests.run tests/e2e/test_openapi.py -s
+
+torture: $(DEV) ## kills, outages and faults again and again, each round with another seed (SECONDS=3600)
+	@TORTURE_SECONDS=$(or $(SECONDS),3600) $(BIN)/python -m tests.torture $(ARGS)
 
 image-steps: $(DEV) ## build and run the image without a container engine (root, Linux)
 	@$(BIN)/python -m tests.image.steps

@@ -28,13 +28,14 @@ SEED = "hypothesis_seed"
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose Hypothesis' seed here unless one was given, so that the header can show it."""
+    """Choose the seed of Hypothesis and of the faults here unless one was given, so that the
+    header can show it."""
     if getattr(config.option, SEED, None) is None:
         setattr(config.option, SEED, str(random.randrange(2**32)))
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    return f"Hypothesis seed: replay with --hypothesis-seed={getattr(config.option, SEED)}"
+    return f"Seed: replay with --hypothesis-seed={getattr(config.option, SEED)}"
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -8,8 +8,8 @@ import pytest
 from bench.servers.process import REPOSITORY
 from tests.compose.containers import Containers, Database
 from tests.concurrency import eventually
-from tests.e2e.storm import storm
 from tests.e2e.world import STANDARD, assert_reconciled, manage, register
+from tests.faults.storm import storm
 from tests.servers import LedgerServer
 
 pytestmark = pytest.mark.skipif(not STANDARD, reason="SQLite is a file")

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.e2e.storm import rage, storm
 from tests.e2e.world import Account, manage, register
+from tests.faults.storm import rage, storm
 from tests.servers import LedgerServer
 
 

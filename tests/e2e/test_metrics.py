@@ -13,8 +13,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.concurrency import eventually
-from tests.e2e.test_crashes import paying, replaced, workers_of
 from tests.e2e.world import WORKERS, client, register
+from tests.faults.test_crashes import paying, replaced, workers_of
 from tests.servers import LedgerServer
 
 Scrape = dict[tuple[str, ...], float]

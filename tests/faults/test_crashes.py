@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.concurrency import at_once, eventually
-from tests.e2e.storm import Storm, answers, codes, storm
 from tests.e2e.world import STANDARD, WORKERS, Account, register
+from tests.faults.storm import Storm, answers, codes, storm
 from tests.servers import LedgerServer
 
 

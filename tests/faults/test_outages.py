@@ -12,7 +12,6 @@ from redis import Redis as RedisClient
 from bench.servers.mariadb import MariaDB
 from bench.servers.redis import Redis
 from tests.concurrency import eventually
-from tests.e2e.storm import rage, storm
 from tests.e2e.world import (
     PASSWORD,
     STANDARD,
@@ -23,6 +22,7 @@ from tests.e2e.world import (
     migrate,
     register,
 )
+from tests.faults.storm import rage, storm
 from tests.servers import LedgerServer
 
 GENERATION = "ledgerlink:balances:generation"

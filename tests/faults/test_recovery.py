@@ -22,7 +22,7 @@ from tests.books import (
     transfer,
 )
 from tests.concurrency import in_background
-from tests.faulty_network import CutOnCommit
+from tests.faults.wire import CutOnCommit
 from tests.signals import connected
 from transactions import errors
 from transactions.instructions import Order, Reversal, Settlement

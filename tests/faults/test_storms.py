@@ -8,8 +8,8 @@ from functools import partial
 import httpx
 
 from tests.concurrency import at_once
-from tests.e2e.storm import answers, codes, rage, storm
 from tests.e2e.world import register
+from tests.faults.storm import answers, codes, rage, storm
 from tests.servers import LedgerServer
 
 
