@@ -12,13 +12,13 @@ from operator import attrgetter
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q
 
 from balances.decimals import require_kept_decimals
 from balances.enums import AccountKey, BalanceStatus, House, Owner
 from balances.freezes import status_at
 from balances.models import Balance
 from balances.openings import Opening, open_balances
+from ledgerlink.rows import select_rows
 
 
 class ConcurrentUpdate(Exception):
@@ -187,23 +187,17 @@ def lock_accounts(
     found = _find(keys)
     found |= _find(open_balances(openings, there=found.keys()))
     wanted = ids | set(found.values())
-    locked = (Balance.objects.select_for_update().filter(pk__in=wanted).order_by("pk")).values_list(
-        *_COLUMNS
-    )
-    accounts = [Account(*row) for row in locked]
+    accounts = [Account(*row) for row in select_rows(Balance, _COLUMNS, "id", wanted, locked=True)]
     require_kept_decimals({account.currency for account in accounts})
     return {(account.owner, account.currency): account for account in accounts}
 
 
 def _find(keys: set[AccountKey]) -> dict[AccountKey, int]:
-    if not keys:
-        return {}
     users = {owner for owner, _ in keys if not isinstance(owner, House)}
     houses = {owner for owner, _ in keys if isinstance(owner, House)}
-    wanted = Q(user_id__in=users) if users else Q()
-    if houses:
-        wanted |= Q(house__in=houses)
-    rows = Balance.objects.filter(wanted).values_list("pk", "user_id", "house", "currency")
+    columns = ("id", "user_id", "house", "currency")
+    rows = select_rows(Balance, columns, "user_id", users)
+    rows += select_rows(Balance, columns, "house", houses)
     found: dict[AccountKey, int] = {}
     for pk, user_id, house, currency in rows:
         key: AccountKey = (House(house) if house is not None else int(user_id or 0), currency)

@@ -1,11 +1,12 @@
-"""Writing many rows of one table with as few statements as the engine allows."""
+"""Many rows of one table, written with as few statements as the engine allows, and read without
+building a query each time."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cache
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, models
 from django.db.models.constants import OnConflict
 
 _Converter = Callable[[Any], Any]
@@ -43,6 +44,62 @@ def insert_rows(
         cursor.executemany(
             f"{insert} {quote(model._meta.db_table)} ({names}) VALUES ({marks})", values
         )
+
+
+def select_rows(
+    model: type[models.Model],
+    columns: Sequence[str],
+    by: str,
+    values: Collection[Any],
+    *,
+    locked: bool = False,
+) -> list[tuple[Any, ...]]:
+    """The rows whose column `by` holds one of `values` (numbers or text), in primary key
+    order; `locked` until the end of the database transaction.
+
+    What `values_list` answers, without what takes it longest: the ORM builds and compiles a query
+    anew each time that it is asked.
+    """
+    if not values:
+        return []
+    select, convert = _selection(model, tuple(columns), by, locked=locked)
+    with connection.cursor() as cursor:
+        cursor.execute(select.replace(_ONE, f"IN ({', '.join(['%s'] * len(values))})"), [*values])
+        return convert(cursor.fetchall())
+
+
+_ONE = "IN (%s)"
+
+
+@cache
+def _selection(
+    model: type[models.Model], columns: tuple[str, ...], by: str, *, locked: bool
+) -> tuple[str, Callable[[Iterable[Any]], list[tuple[Any, ...]]]]:
+    """The SQL for one value, and what makes Python's values of the database's."""
+    every: models.QuerySet[Any] = models.QuerySet(model)
+    rows = every.filter(**{f"{by}__in": [0]}).order_by("pk").values_list(*columns)
+    compiler = (rows.select_for_update() if locked else rows).query.get_compiler(DEFAULT_DB_ALIAS)
+    select, _ = compiler.as_sql()
+    assert select.count(_ONE) == 1
+    converters = [
+        (place, expression, steps)
+        for place, (steps, expression) in compiler.get_converters(
+            [column for column, *_ in compiler.select]
+        ).items()
+    ]
+
+    def convert(found: Iterable[Any]) -> list[tuple[Any, ...]]:
+        return [_of_database(row, converters) for row in found]
+
+    return select, convert
+
+
+def _of_database(row: Sequence[Any], converters: Iterable[tuple[int, Any, Any]]) -> tuple[Any, ...]:
+    values = list(row)
+    for place, expression, steps in converters:
+        for step in steps:
+            values[place] = step(values[place], expression, connection)
+    return tuple(values)
 
 
 def _converted(row: Sequence[Any], converters: Iterable[tuple[int, _Converter]]) -> list[Any]:

@@ -17,6 +17,7 @@ from balances.accounts import Account, Entry, lock_accounts
 from balances.enums import AccountKey
 from balances.openings import Opening
 from ledgerlink.errors import LedgerError
+from ledgerlink.rows import select_rows
 from transactions import errors
 from transactions.enums import TransactionStatus
 from transactions.instructions import (
@@ -230,9 +231,8 @@ def _openings(orders: Sequence[Order]) -> set[Opening]:
 def _parties(orders: Sequence[Order], accounts: Iterable[Account]) -> dict[int, Party]:
     ids = {account.user_id for account in accounts if account.user_id is not None}
     ids = ids.union(*(asking(order) for order in orders))
-    rows = User.objects.filter(pk__in=ids).values_list(
-        "pk", "username", "role", "is_active", "deleted_at"
-    )
+    columns = ("id", "username", "role", "is_active", "deleted_at")
+    rows = select_rows(User, columns, "id", ids)
     return {
         pk: Party(pk, name, role, active, deleted is not None)
         for pk, name, role, active, deleted in rows

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from audit.models import AuditLog
 from balances.enums import House
 from balances.models import Balance
-from ledgerlink.rows import dump_json, insert_rows
+from ledgerlink.rows import dump_json, insert_rows, select_rows
 from ledgerlink.snapshot import consistent_snapshot
 from ledgerlink.timestamps import rfc3339
 from tests.books import amount_of, fund
@@ -139,3 +139,24 @@ def test_snapshot_inside_a_transaction_is_that_transaction(alice: User) -> None:
     with consistent_snapshot():
         fund(alice, "1.00")
         assert amount_of(alice) == 100
+
+
+@pytest.mark.parametrize(
+    ("model", "by"), [(Balance, "id"), (Balance, "user_id"), (Balance, "house"), (User, "id")]
+)
+def test_selected_rows_are_those_of_values_list(alice: User, model: Any, by: str) -> None:
+    fund(alice, "100.00")
+    fund(alice, "7", "JPY")
+    columns = [field.attname for field in model._meta.concrete_fields]
+    found = {*model.objects.exclude(**{by: None}).values_list(by, flat=True)}
+    assert found
+    expected = model.objects.filter(**{f"{by}__in": found}).order_by("pk").values_list(*columns)
+    for _ in range(2):  # the second time with the SQL of the first
+        assert select_rows(model, columns, by, found) == list(expected)
+    assert select_rows(model, columns, by, []) == []
+
+
+def test_locked_rows_are_locked_where_rows_can_be(alice: User) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        select_rows(User, ["id"], "id", [alice.pk], locked=True)
+    assert asked[-1]["sql"].endswith("FOR UPDATE") == connection.features.has_select_for_update
