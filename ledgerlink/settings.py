@@ -135,6 +135,7 @@ TEMPLATES = [
 # --- Database: SQLite unless DB_HOST names a MySQL-compatible server -----------------------------
 
 DB_HOST = text("DB_HOST")
+DB_TIMEOUT_SECONDS = number("DB_TIMEOUT_SECONDS", 30)  # for one answer of the server
 SQLITE_PATH = BASE_DIR / text("SQLITE_PATH", "var/ledgerlink.sqlite3")
 DATABASES: dict[str, dict[str, object]]
 if DB_HOST:
@@ -151,8 +152,8 @@ if DB_HOST:
             "OPTIONS": {
                 "charset": "utf8mb4",
                 "connect_timeout": 3,
-                "read_timeout": 30,
-                "write_timeout": 30,
+                "read_timeout": DB_TIMEOUT_SECONDS,
+                "write_timeout": DB_TIMEOUT_SECONDS,
                 "isolation_level": "read committed",
                 # A host that vanishes inside a transaction leaves its row locks behind until the
                 # server gives it up: MySQL knows wait_timeout alone, MariaDB's is the shorter one.
