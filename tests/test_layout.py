@@ -54,6 +54,7 @@ MUTABLE = {
     "transactions.Transaction": {
         "transaction_never_deleted",
         "transaction_final",
+        "transaction_pending_stays",
         "transaction_reverses_within",
     },
     "transactions.IdempotencyKey": set(),

@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from balances.enums import House
 from balances.models import Balance
-from tests.books import balance_of, fund, idempotency, post_one, transfer
+from tests.books import balance_of, fund, hold, idempotency, post_one, transfer
 from tests.refusals import constraint_names, delete_row, refused_by, trigger_names
 from tests.transactions.test_approval_constraints import BAD_APPROVALS
 from transactions.enums import TransactionStatus, TransactionType
@@ -24,6 +24,7 @@ from transactions.models import (
     TransactionLimit,
 )
 from transactions.reconciliation import keep, reconcile
+from users.actors import Actor
 from users.models import User
 
 pytestmark = pytest.mark.django_db
@@ -190,7 +191,9 @@ OF_RECONCILIATIONS = {"reconciliation_never_changed", "reconciliation_never_dele
 
 def test_triggers_are_all_met_here() -> None:
     of_approvals = {"approval_final", "approval_never_deleted"}
-    assert {*dict(FORBIDDEN), *OF_RECONCILIATIONS, *of_approvals} == trigger_names("transactions")
+    of_pending = {"transaction_pending_stays"}
+    met = {*dict(FORBIDDEN), *OF_RECONCILIATIONS, *of_approvals, *of_pending}
+    assert met == trigger_names("transactions")
 
 
 def test_reconciliation_stays_as_it_was_kept() -> None:
@@ -235,6 +238,34 @@ def test_pending_transaction_keeps_what_it_is_about(change: dict[str, str], alic
     fund(alice, "100.00")
     pending = new_transaction(status=TransactionStatus.PENDING, completed_at=None, **HELD)
     with refused_by("transaction_final"):
+        Transaction.objects.filter(pk=pending.pk).update(**change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"amount": 1},
+        {"description": "another"},
+        {"reference": "ANOTHER"},
+        {"metadata": {"order": "another"}},
+        {"authorized_amount": 20_000},
+        {"requested_by_id": None},
+        {"created_at": timezone.now()},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_pending_transaction_is_not_edited(change: dict[str, Any], alice: User, bob: User) -> None:
+    fund(alice, "100.00")
+    pending = hold(
+        alice,
+        bob,
+        "50.00",
+        actor=Actor.of(alice),
+        description="one",
+        reference="another",
+        metadata={"order": "one"},
+    )
+    with refused_by("transaction_pending_stays"):
         Transaction.objects.filter(pk=pending.pk).update(**change)
 
 

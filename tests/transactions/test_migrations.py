@@ -39,6 +39,7 @@ TRIGGERS = {
     "seal_never_deleted",
     "transaction_final",
     "transaction_never_deleted",
+    "transaction_pending_stays",
     "transaction_reverses_within",
     "verification_never_changed",
     "verification_never_deleted",
