@@ -35,6 +35,8 @@ _SHOWN_TO_RECEIVER = ~Q(status=TransactionStatus.FAILED) | Q(
     source__in=Balance.objects.filter(house__isnull=False).values("pk")
 )
 
+FEW = 200  # transactions of one reference that are named by their keys
+
 # The key of a transaction is made when it is asked for; it waits in the queue, and may be retried.
 KEY_MADE_WITHIN = timedelta(minutes=10)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -48,14 +50,14 @@ def transaction_streams(
 
     `filters` is a validated `TransactionQuery`; amounts in it are minor units.
     """
-    wanted = _wanted(filters)
+    wanted, few = _wanted(filters), _few(filters)
     counterparty = filters.get("counterparty")
     direction = filters.get("direction")
     if user_id is None:
         if counterparty is None:
-            return [_only(Transaction.objects.all(), wanted, filters)]
+            return [only(Transaction.objects.filter(few), wanted)]
         return [
-            _only(Transaction.objects.filter(**{side: balance}), wanted, filters)
+            only(Transaction.objects.filter(few, **{side: balance}), wanted)
             for balance in balances_of(counterparty)
             for side in ("source", "destination")
         ]
@@ -71,22 +73,25 @@ def transaction_streams(
         if direction != "in":
             sent = Transaction.objects.filter(source=balance)
             to = _given(destination__user_id=counterparty)
-            streams.append(_only(sent, wanted & to, filters))
+            streams.append(only(sent.filter(few), wanted & to))
         if direction != "out":
             received = Transaction.objects.filter(destination=balance)
             came = _given(source__user_id=counterparty) & _SHOWN_TO_RECEIVER
-            streams.append(_only(received, wanted & came, filters))
+            streams.append(only(received.filter(few), wanted & came))
     return streams
 
 
-def _only(
-    rows: QuerySet[Transaction], wanted: Q, filters: Mapping[str, Any]
-) -> QuerySet[Transaction]:
-    """Found in the order of their keys, or among the few of one reference or original."""
+def _few(filters: Mapping[str, Any]) -> Q:
+    """Those of one original or one reference, which are mostly few: then they are named by their
+    keys, since SQLite would sooner read all that a user ever sent."""
     few = _given(reverses=filters.get("reverses"))
     if "reference" in filters:
-        few &= exactly("reference", filters["reference"])
-    return only(rows.filter(few), wanted)
+        of_reference = exactly("reference", filters["reference"])
+        keys = list(
+            Transaction.objects.filter(of_reference).values_list("pk", flat=True)[: FEW + 1]
+        )
+        few &= Q(pk__in=keys) if len(keys) <= FEW else of_reference
+    return few
 
 
 def _given(**lookups: Any) -> Q:

@@ -15,6 +15,7 @@ from tests.api.client import (
     wire_time,
 )
 from tests.books import deposit, fund, post_one, reverse, transfer, withdrawal
+from transactions import queries
 from transactions.instructions import Instruction
 from transactions.models import Transaction
 from transactions.queries import transaction_streams
@@ -139,9 +140,24 @@ def test_list_tells_references_apart_by_each_character(
         assert [t["id"] for t in page["results"]] == [str(asked.pk)]
 
 
+@pytest.mark.parametrize("few", [0, 1, 2])
+def test_reference_of_many_is_found_as_well(
+    few: int, made: Made, alice: User, as_alice: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "FEW", few)
+    made["again"] = post(deposit(alice, "1.00", reference="T-1"))
+    assert names(made, as_alice.get(TRANSACTIONS, reference="T-1")) == ["again", "sent"]
+
+
 def test_reference_is_looked_up_in_its_index(alice: User) -> None:
-    (everybody,) = transaction_streams(None, {"reference": "inv-1"})
-    assert "transaction_by_reference" in everybody.order_by("-pk").explain()
+    fund(alice, "1.00")
+    with CaptureQueriesContext(connection) as asked:
+        transaction_streams(alice.pk, {"reference": "inv-1"})
+    (named,) = [query["sql"] for query in asked if "inv-1" in query["sql"]]
+    with connection.cursor() as cursor:
+        explain = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
+        cursor.execute(f"{explain} {named}")
+        assert "transaction_by_reference" in str(cursor.fetchall())
 
 
 def test_list_filters_by_counterparty(
