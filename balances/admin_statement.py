@@ -1,10 +1,10 @@
 """Statements of customers, to be downloaded from their pages."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -16,8 +16,8 @@ from balances.conditional import keep_private
 from balances.money import exponent_of
 from balances.periods import period_of
 from balances.queries import balances_of
-from balances.statement_files import statement_file
-from balances.statements import statement_of
+from balances.statement_files import refuse_too_long, statement_file
+from balances.statements import Statement, statement_of
 from ledgerlink.admin import ReadOnlyAdmin, number_of
 from ledgerlink.dossier import DeedsAdmin, Panel, panel
 from ledgerlink.errors import LedgerError
@@ -39,8 +39,13 @@ class StatementForm(forms.Form):
     last = forms.DateField(label="To", widget=Input(attrs={"type": "date"}))
     format = forms.ChoiceField(choices=[("pdf", "PDF"), ("csv", "CSV")], widget=Select)
 
-    def __init__(self, *args: Any, currencies: Sequence[str] = (), **kwargs: Any) -> None:
+    statement: Statement  # what is asked for, once the form is valid
+
+    def __init__(
+        self, *args: Any, owner: User, currencies: Sequence[str] = (), **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.owner = owner
         offered = self.fields["currency"].widget
         assert isinstance(offered, Select)
         offered.choices = [(code, code) for code in currencies]
@@ -53,22 +58,45 @@ class StatementForm(forms.Form):
             raise ValidationError("The period of the statement has not begun yet.")
         if last < first:
             raise ValidationError("The last day of the statement is before the first.")
+        try:
+            self.statement = self._statement(**self.cleaned_data)
+        except LedgerError as error:
+            raise ValidationError(error.detail) from error
         return self.cleaned_data
+
+    def _statement(self, currency: str, first: date, last: date, format: str) -> Statement:  # noqa: A002 - as the field is called
+        """Raises UnknownCurrency, InvalidPeriod or StatementTooLong."""
+        exponent_of(currency)
+        statement = statement_of(self.owner, currency, period_of(first, last))
+        refuse_too_long(statement, format)
+        return statement
 
 
 @panel("user", 50)
 def statement(request: HttpRequest, user: User) -> Panel | None:
-    currencies = list(balances_of(user.pk).values_list("currency", flat=True))
-    if not currencies:
+    balances = list(balances_of(user.pk).values_list("currency", "version", "pk"))
+    if not balances:
         return None
+    currencies = [currency for currency, _, _ in balances]
     today = timezone.now().date()
-    month = {"first": today.replace(day=1).isoformat(), "last": today.isoformat()}
+    initial = {
+        "currency": min(balances, key=_first_used)[0],
+        "first": today.replace(day=1).isoformat(),
+        "last": today.isoformat(),
+    }
+    refused = request.GET if "format" in request.GET else None
     shown = {
-        "form": StatementForm(initial=month, currencies=currencies),
+        "form": StatementForm(refused, owner=user, initial=initial, currencies=currencies),
         "send_to": reverse("admin:balances_balance_statement"),
         "user": user,
     }
     return Panel("statement", "Statement", "admin/dossier/statement.html", shown, aside=True)
+
+
+def _first_used(balance: tuple[str, int, int]) -> tuple[bool, int]:
+    """Orders balances: used ones first, then as they were opened."""
+    _currency, version, pk = balance
+    return version == 0, pk
 
 
 class StatementAdmin(DeedsAdmin, ReadOnlyAdmin):
@@ -82,24 +110,15 @@ class StatementAdmin(DeedsAdmin, ReadOnlyAdmin):
         return [own, *super().get_urls()]
 
     def statement_view(self, request: HttpRequest) -> HttpResponseBase:
-        """The file; what is wrong with the form is told on the page that it came from."""
+        """The file; what is wrong with the form is told in it, on the page that it came from."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         owner = get_object_or_404(User, pk=number_of(request.GET.get("user", "")) or 0)
-        form = StatementForm(request.GET)
-        try:
-            if form.is_valid():
-                return _file(owner, **form.cleaned_data)
-            messages.error(request, " ".join(map(str, form.non_field_errors())))
-        except LedgerError as error:
-            messages.error(request, error.detail)
-        page = reverse("admin:users_user_change", args=[owner.pk])
-        return HttpResponseRedirect(f"{page}#statement")
-
-
-def _file(owner: User, currency: str, first: Any, last: Any, format: str) -> HttpResponseBase:  # noqa: A002 - as the field is called
-    """Raises UnknownCurrency, InvalidPeriod or StatementTooLong."""
-    exponent_of(currency)
-    response = statement_file(statement_of(owner, currency, period_of(first, last)), format)
-    keep_private(response)
-    return response
+        form = StatementForm(request.GET, owner=owner)
+        if not form.is_valid():
+            kept = {name: request.GET.get(name, "") for name in form.fields}
+            page = reverse("admin:users_user_change", args=[owner.pk], query=kept)
+            return HttpResponseRedirect(f"{page}#statement")
+        response = statement_file(form.statement, form.cleaned_data["format"])
+        keep_private(response)
+        return response

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.messages import get_messages
@@ -131,6 +132,14 @@ def test_note_without_use_is_refused(finance: User, alice: User, text: str) -> N
     assert not UserNote.objects.exists()
 
 
+def statement_form(client: Client, address: str) -> Any:
+    page = client.get(address)
+    (panel,) = [part for part in page.context["panels"] if part.anchor == "statement"]
+    form = panel.context["form"]
+    assert all(error in text_of(page.content) for error in form.non_field_errors())
+    return form
+
+
 def statement(client: Client, user: User, **query: str) -> str:
     """The file, or what the page says instead."""
     today = timezone.now().date().isoformat()
@@ -143,8 +152,12 @@ def statement(client: Client, user: User, **query: str) -> str:
     }
     answer = client.get(STATEMENT, asked | query)
     if answer.status_code == 302:
-        assert answer.headers["Location"] == f"{path_of(user)}#statement"
-        return str(list(get_messages(answer.wsgi_request))[-1])
+        address = answer.headers["Location"]
+        assert address.endswith("#statement")
+        form = statement_form(client, address)
+        asked.pop("user")
+        assert {name: form[name].value() for name in form.fields} == {**asked, **query}
+        return " ".join(form.non_field_errors())
     return answer.getvalue().decode("latin-1")
 
 
@@ -157,7 +170,17 @@ def test_statement_is_downloaded(auditor: User, alice: User) -> None:
     assert statement(client, alice, format="pdf").startswith("%PDF")
 
 
-def test_statement_that_can_not_be_is_refused_in_words(auditor: User, alice: User) -> None:
+def test_statement_is_offered_in_the_currency_that_was_used_first(
+    auditor: User, alice: User
+) -> None:
+    for currency in ("USD", "EUR"):
+        fund(alice, "10.00", currency)
+    form = statement_form(signed_in(auditor), path_of(alice))
+    assert form["currency"].value() == "USD"
+
+
+def test_statement_that_can_not_be_is_refused_in_the_form(auditor: User, alice: User) -> None:
+    fund(alice, "10.00")
     client = signed_in(auditor)
     tomorrow = (timezone.now() + timedelta(days=1)).date().isoformat()
     asks = "Choose a balance, two days and a format for the statement."
