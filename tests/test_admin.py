@@ -85,6 +85,8 @@ def test_search_finds_users_and_balances_by_id(books: Transaction, alice: User) 
     client = sign_in("auditor")
     users = client.get(address(User, "changelist"), {"q": str(alice.pk)}).context["cl"]
     assert list(users.result_list) == [alice]
+    named = client.get(address(User, "changelist"), {"q": f"#{alice.pk}"}).context["cl"]
+    assert list(named.result_list) == [alice]
     term = str(balance_of(alice).pk)
     found = client.get(address(Balance, "changelist"), {"q": term}).context["cl"].result_list
     assert balance_of(alice) in found

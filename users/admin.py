@@ -52,7 +52,7 @@ class UserAdmin(CustomerAdmin, SignInAdmin, Base):
     list_display = ("username", "email", "role_shown", "active", "created")
     list_filter = (RoleFilter, AccountFilter, PeriodFilter)
     search_fields = ("id", "username", "email")
-    search_help_text = "Beginning of a username or e-mail, or an id"
+    search_help_text = "Beginning of a username or e-mail, or a number such as #12"
     export_columns = USER_COLUMNS
     actions = None
     filter_horizontal = ()
@@ -81,7 +81,8 @@ class UserAdmin(CustomerAdmin, SignInAdmin, Base):
     change_password_form = PasswordForm
 
     def search(self, term: str) -> Search:
-        ways = [Way(found) for found in (*users_like(term), Q(pk=number_of(term) or 0))]
+        number = number_of(term.removeprefix("#")) or 0
+        ways = [Way(found) for found in (*users_like(term), Q(pk=number))]
         return Search(reduce(or_, (way.condition for way in ways)), ways)
 
     @badge("role", ROLE_COLOURS)
