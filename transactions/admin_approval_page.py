@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from balances.money import money
 from ledgerlink.context import current_request
 from ledgerlink.dossier import Event, Panel, panel, panels_of
 from ledgerlink.errors import TryAgainLater, title_of
@@ -108,8 +109,15 @@ def _deeds(request: HttpRequest, approval: Approval) -> dict[str, Any]:
     may_decide = user.can(Capability.APPROVE)
     return {
         "may_decide": may_decide and not is_own,
+        "approve": _approve(approval),
         "may_withdraw": is_own and user.can(Capability.REQUEST_APPROVAL),
     }
+
+
+def _approve(approval: Approval) -> str:
+    """What the button says."""
+    amount = getattr(from_json(approval.kind, approval.asked), "amount", None)
+    return "Approve" if amount is None else f"Approve {money(amount, approval.currency)}"
 
 
 def _timeline(approval: Approval, status: ApprovalStatus) -> list[Event]:

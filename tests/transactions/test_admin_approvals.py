@@ -74,6 +74,7 @@ def test_request_is_shown_with_what_would_come_of_it_and_approved_once(
     assert "Debit 30.00 USD from alice" in text
     assert "Fee & fine" in text
     assert "alice 100.00 USD 70.00 USD" in text
+    assert "Approve 30.00 USD" in text
     sent = shown(client, asked, comment="Looks right")
     assert decide(client, asked, "approve", sent) == "Approved, and done."
     assert decide(client, asked, "approve", sent) == "The request was approved by second."
@@ -194,7 +195,10 @@ def test_what_would_be_refused_is_told_before_and_after(
     asked = ask(debit(alice, 3_000), finance)
     client = signed_in(second)
     why = "Not enough is available: alice has 10.00 USD."
-    assert why in text_of(client.get(path_of(asked)).content)
+    page = client.get(path_of(asked)).content
+    assert f"It can't be approved now: it would be refused. {why}" in text_of(page)
+    assert path_of(asked, "approve") not in page.decode()
+    assert path_of(asked, "reject") in page.decode()
     told = decide(client, asked, "approve", shown(client, asked))
     assert told.startswith("Approved, but it could not be done: ")
     assert (status_of(asked), amount_of(alice)) == ("failed", 1_000)
