@@ -10,6 +10,7 @@ _NEVER_CONNECTED = {
     *(1045, 1049, 2002, 2003, 2005),  # refused: by the account, the database, the host
     *(1047, 1290, 1836),  # a node that is not ready, or only read from since a failover
 }
+_FULL = {1021, 1114}  # the disk, the table
 _LOST = {1053, 1927, 2006, 2013, 2055, 4031}
 
 
@@ -26,6 +27,11 @@ def never_connected(error: BaseException) -> bool:
 def is_collision(error: BaseException) -> bool:
     """Another transaction was in the way; this one was rolled back whole and may be tried again."""
     return is_held_up(error) or _number(error) in _COLLISIONS
+
+
+def is_full(error: BaseException) -> bool:
+    """The database has no room for more; nothing of the transaction was kept."""
+    return _number(error) in _FULL or _says(error, "disk is full")
 
 
 def is_held_up(error: BaseException) -> bool:

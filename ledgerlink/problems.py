@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from ledgerlink.context import current_request
-from ledgerlink.database_errors import is_collision, is_lost
+from ledgerlink.database_errors import is_collision, is_full, is_lost
 from ledgerlink.errors import LedgerError, TryAgainLater, Unavailable
 from ledgerlink.throttling import refusal_of
 
@@ -74,11 +74,13 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
 
 def _outage(error: BaseException | None) -> Unavailable | None:
     """That the database can't serve just now; None for what is wrong with the question."""
-    if error is None or not (is_lost(error) or is_collision(error)):
+    if error is None or not (is_lost(error) or is_collision(error) or is_full(error)):
         return None
     logger.error("database unavailable: %s", error)
     if is_collision(error):
         return Unavailable("Others are changing the same just now. Try again.", retry_after=1)
+    if is_full(error):
+        return Unavailable("The database has no room for more. Nothing was moved.", retry_after=60)
     return Unavailable("The database can't be reached. Try again.", retry_after=2)
 
 

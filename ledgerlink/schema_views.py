@@ -13,7 +13,7 @@ from drf_spectacular.renderers import (
 from drf_spectacular.views import (
     SpectacularAPIView,
     SpectacularRedocView,
-    SpectacularSwaggerView,
+    SpectacularSwaggerSplitView,
 )
 
 
@@ -44,7 +44,9 @@ class YamlView(SchemaView):
     renderer_classes = [OpenApiYamlRenderer2, OpenApiYamlRenderer]
 
 
-class DocsView(SpectacularSwaggerView):
+class DocsView(SpectacularSwaggerSplitView):
+    """Its script is served apart: none that stands in a page is run."""
+
     url_name = "schema"
 
 

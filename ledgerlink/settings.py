@@ -76,8 +76,9 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "ledgerlink.middleware.RequestContextMiddleware",
     "ledgerlink.request_log.RequestLogMiddleware",
-    "ledgerlink.throttling.RateLimitMiddleware",
+    "ledgerlink.middleware.ContentSecurityPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "ledgerlink.throttling.RateLimitMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "ledgerlink.middleware.ProblemMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -353,7 +354,11 @@ X_FRAME_OPTIONS = "DENY"
 
 # The login name is unique through a generated key (case-insensitive, free again after deletion),
 # which this check cannot see.
-SILENCED_SYSTEM_CHECKS = ["auth.W004"]
+SILENCED_SYSTEM_CHECKS = [
+    "auth.W004",
+    # HSTS for all hosts of the domain, and for ever: up to who owns the domain, at the proxy.
+    *("security.W005", "security.W021"),
+]
 
 LOGGING = logging_config(
     level=LOG_LEVEL,

@@ -194,6 +194,14 @@ def test_statement_is_downloaded(finance: Desk, server: LedgerServer, tmp_path: 
     assert "321.09" in text
 
 
+@pytest.mark.parametrize(("path", "part"), [("docs", ".opblock"), ("redoc", "[data-section-id]")])
+def test_pages_of_the_api_are_drawn(path: str, part: str, office: Office) -> None:
+    """Within what they may load and run: else the browser's console would tell the desk."""
+    with office.desk() as desk:
+        desk.page.goto(f"{desk.url}/api/{path}")
+        expect(desk.page.locator(part).first).to_be_visible()
+
+
 def saved(download: Download, directory: Path) -> Path:
     path = directory / re.sub(r"[^\w.-]", "", download.suggested_filename)
     download.save_as(path)

@@ -5,6 +5,8 @@ import socket
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from random import Random
+from struct import pack
 
 from tests.e2e.world import Account, register
 from tests.servers import LedgerServer
@@ -47,18 +49,33 @@ def answer_on(connection: socket.socket) -> tuple[int, str]:
     return int(received.split(b" ", 2)[1]), received.decode()
 
 
-def test_client_that_hangs_up_half_moves_nothing(server: LedgerServer) -> None:
-    alice, bob = register(server, "100.00"), register(server)
-    keys = [uuid.uuid4().hex for _ in range(30)]
-    for number, key in enumerate(keys):
+def moments_of(whole: bytes, dice: Random) -> list[int]:
+    """After how many bytes a client hangs up: within each part, at the end of each, anywhere."""
+    body = whole.index(b"\r\n\r\n") + 4
+    ends = [1, whole.index(b" ") + 1, whole.index(b"\r\n") + 2, body - 2, body, body + 1]
+    return [*ends, len(whole) - 1, *dice.sample(range(len(whole)), 40), *[len(whole)] * 40]
+
+
+def test_client_that_hangs_up_at_any_byte_half_moves_nothing(
+    server: LedgerServer, dice: Random
+) -> None:
+    """Some with a reset; of those that sent all, some in the middle of the answer."""
+    alice, bob = register(server, "1000.00"), register(server)
+    moments = moments_of(payment(alice, bob, uuid.uuid4().hex), dice)
+    keys = [uuid.uuid4().hex for _ in moments]
+    for key, moment in zip(keys, moments, strict=True):
         whole = payment(alice, bob, key)
         with connected(server) as connection:
-            # Some hang up in the middle of the request, most as soon as it is sent.
-            connection.sendall(whole if number % 5 else whole[:-10])
+            connection.sendall(whole[:moment])
+            if moment == len(whole) and dice.random() < 0.3:
+                connection.recv(dice.randrange(1, 200))
+            if dice.random() < 0.5:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
     again = [alice.transfer(bob, "1.00", key) for key in keys]
     assert {response.status_code for response in again} == {201}
-    assert (alice.amount(), bob.amount()) == ("70.00", "30.00")
-    assert len(bob.transaction_ids()) == 30
+    assert bob.amount() == f"{len(keys)}.00"
+    assert alice.amount() == f"{1000 - len(keys)}.00"
+    assert len(bob.transaction_ids()) == len(keys)
 
 
 def test_body_of_30_mb_is_refused_before_it_is_sent(server: LedgerServer) -> None:
