@@ -25,6 +25,15 @@ def last_verification(request: HttpRequest, overview: Overview) -> Panel | None:
             text="The trail was never compared with its seals. Ask your operators to do it",
         )
     page = reverse("admin:audit_verification_change", args=[run.pk])
+    if run.holds and not run.seals:
+        return sign(
+            "verified",
+            "Audit trail",
+            label="Nothing sealed yet",
+            colour="warning",
+            page=page,
+            text=f"Looked at {ago(run.started_at, overview.now)}: there was no seal to go by",
+        )
     text, words = counted(run.records, "record", "records"), "as they were sealed"
     if not run.holds:
         text = counted(run.broken, "difference", "differences")

@@ -12,8 +12,8 @@ from audit.models import Seal, Verification
 from ledgerlink.admin import ReadOnlyAdmin, badge, link, number_of, shown_time
 from ledgerlink.admin_filters import ChoiceFilter
 
-WHOLE, BROKEN = "Trail is whole", "Trail is broken"
-COLOURS = {WHOLE: "success", BROKEN: "danger"}
+WHOLE, BROKEN, UNSEALED = "Trail is whole", "Trail is broken", "Nothing sealed yet"
+COLOURS = {WHOLE: "success", BROKEN: "danger", UNSEALED: "warning"}
 
 
 @admin.register(Seal)
@@ -66,10 +66,12 @@ class OutcomeFilter(ChoiceFilter):
     parameter_name = "outcome"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("whole", WHOLE), ("broken", BROKEN)]
+        return [("whole", WHOLE), ("broken", BROKEN), ("unsealed", UNSEALED)]
 
     def rows_of(self, value: str) -> Q:
-        return Q(broken=0) if value == "whole" else Q(broken__gt=0)
+        if value == "broken":
+            return Q(broken__gt=0)
+        return Q(broken=0, seals__gt=0) if value == "whole" else Q(broken=0, seals=0)
 
 
 @admin.register(Verification)
@@ -96,7 +98,9 @@ class VerificationAdmin(ReadOnlyAdmin):
 
     @badge("outcome", COLOURS)
     def outcome(self, run: Verification) -> str:
-        return WHOLE if run.holds else BROKEN
+        if not run.holds:
+            return BROKEN
+        return WHOLE if run.seals else UNSEALED
 
     outcome.admin_order_field = "broken"  # type: ignore[attr-defined] # of admin.display
 
@@ -114,6 +118,8 @@ class VerificationAdmin(ReadOnlyAdmin):
 
     @admin.display(description="findings")
     def findings_shown(self, run: Verification) -> str:
+        if run.holds and not run.seals:
+            return "There was no seal to compare the records with."
         if run.holds:
             return "Every seal is as its records say."
         lines = format_html_join(

@@ -239,13 +239,19 @@ def signs(page: str) -> list[tuple[str, str]]:
 def test_health_is_as_the_last_runs_found_it() -> None:
     client, now = sign_in("auditor"), timezone.now()
     keep(reconcile(), started_at=now, took=timedelta(seconds=1))
+    keep_verification(Report(unsealed=3), started_at=now, took=timedelta(seconds=1))
+    unsealed = "Nothing sealed yet Looked at just now: there was no seal to go by"
+    assert signs(first_page(client))[1] == ("Audit trail", unsealed)
+    seal_trail(settled=timedelta(0))
     keep_verification(verify_trail(), started_at=now, took=timedelta(seconds=1))
     page = first_page(client)
     assert signs(page)[:2] == [
         ("Reconciliation", "Holds The rules of the books were checked just now"),
         ("Audit trail", "Whole Compared with its seals just now"),
     ]
-    assert f"{Verification.objects.get().records} records" in [text for _, text in links(page)]
+    assert f"{Verification.objects.latest('pk').records} records" in [
+        text for _, text in links(page)
+    ]
 
     broken = Proof(1, "The entries of each currency sum to zero", 1, 2, ("USD", "EUR"))
     yesterday = now - timedelta(hours=30)

@@ -11,12 +11,14 @@ from threading import Event
 from typing import Any
 
 import pytest
+from django.contrib.admin import site
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.transaction import atomic
 from django.utils import timezone
 
 from audit import sealing
+from audit.admin_seals import VerificationAdmin
 from audit.models import AuditLog, Seal, Verification
 from audit.sealing import NotSettledError, SealedMeanwhileError, seal_trail
 from audit.verification import verify_trail
@@ -320,6 +322,14 @@ def test_broken_trail_exits_with_1_at_its_first_broken_seal_and_is_kept(
     run = Verification.objects.get()
     assert (run.holds, run.seals, run.records, run.broken) == (False, 3, 7, 2)
     assert [finding["reason"] for finding in run.findings] == ["seal_changed", "records_changed"]
+
+
+def test_trail_without_a_seal_is_not_called_whole() -> None:
+    write(2)
+    said = "Nothing is sealed yet, so nothing was verified: 2 records.\n"
+    assert output_of("verify_audit") == said
+    run = Verification.objects.get()
+    assert VerificationAdmin(Verification, site).outcome(run).count("Nothing sealed yet") == 1
 
 
 def test_kept_hash_that_is_none_is_refused() -> None:

@@ -84,7 +84,9 @@ class Command(BaseCommand):
         if len(report.broken) > SHOWN:
             self.stdout.write(f"and {len(report.broken) - SHOWN:,} more")
         if report.last is None:
-            self.stdout.write(f"Nothing is sealed: {report.unsealed:,} records.")
+            self.stdout.write(
+                f"Nothing is sealed yet, so nothing was verified: {report.unsealed:,} records."
+            )
             return
         self.stdout.write(
             f"{report.records:,} records under {report.seals:,} seals; {report.unsealed:,} are "
