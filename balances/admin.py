@@ -22,6 +22,7 @@ from balances.admin_filters import (
 from balances.admin_owner import owner_link
 from balances.admin_statement import StatementAdmin
 from balances.enums import BalanceStatus
+from balances.freezes import FROZEN
 from balances.models import Balance, Currency
 from balances.money import money
 from ledgerlink.admin import ReadOnlyAdmin, badge, link, number_of, shown_time
@@ -112,7 +113,9 @@ class BalanceAdmin(StatementAdmin):
 
     @admin.display(description="available")
     def available_shown(self, balance: Balance) -> str:
-        return money(balance.available, balance.currency)
+        shown = money(balance.available, balance.currency)
+        is_blocked = balance.available > 0 and balance.status_at(timezone.now()) in FROZEN
+        return f"{shown} (frozen)" if is_blocked else shown
 
     @admin.display(description="overdraft limit")
     def overdraft_shown(self, balance: Balance) -> str:

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from balances.enums import BalanceStatus
+from balances.freezes import FROZEN
 from balances.models import Balance
 from balances.money import format_amount, money
 from balances.point_in_time import amounts_over_time
@@ -54,6 +55,7 @@ def _standing(request: HttpRequest, balance: Balance, now: datetime) -> dict[str
         "available": money(abs(balance.available), currency),
         "overdraft": money(overdraft, currency) if overdraft else "",
         "is_owed": owed > 0,
+        "is_blocked": status in FROZEN and owed < 0,
         "status": status,
         "colour": COLOURS.get(status, ""),
         "deeds": deeds_of("balance", request, balance),

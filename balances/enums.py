@@ -19,7 +19,7 @@ class House(TextChoices):
 
 class BalanceStatus(TextChoices):
     ACTIVE = "active"
-    DEBITS_FROZEN = "debits_frozen"  # money may come in, none may leave
+    DEBITS_FROZEN = "debits_frozen", "Debits frozen"  # money may come in, none may leave
     FROZEN = "frozen"  # nothing moves
     CLOSED = "closed"  # its owner was deleted
 

@@ -47,10 +47,19 @@ def deeds_for_balance(request: HttpRequest, balance: Balance) -> Sequence[Deed]:
     if balance.user_id is None or is_closed or not may_move_money(request):
         return []
     about: dict[str, Any] = {"user": balance.user_id, "currency": balance.currency}
+    status = balance.status_at(timezone.now())
     freeze = _deed(ChangeFreeze, "Freeze", **about)
-    if balance.status_at(timezone.now()) in FROZEN:
+    if status in FROZEN:
         freeze = _deed(ChangeFreeze, "Unfreeze", status=BalanceStatus.ACTIVE.value, **about)
-    return [*(_deed(action, **about) for action in (Deposit, Withdraw, Adjust)), freeze]
+    return [*(_deed(action, **about) for action in _MOVEMENTS[status]), freeze]
+
+
+# What the balance does not refuse.
+_MOVEMENTS: dict[BalanceStatus, tuple[type[CustomerAction], ...]] = {
+    BalanceStatus.ACTIVE: (Deposit, Withdraw, Adjust),
+    BalanceStatus.DEBITS_FROZEN: (Deposit, Adjust),  # to credit
+    BalanceStatus.FROZEN: (),
+}
 
 
 @deeds("limit")

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from audit.models import AuditLog
 from tests.back_office import signed_in
-from tests.books import deposit, fund, hold, post_one, post_refused, transfer
+from tests.books import change_balance, deposit, fund, hold, post_one, post_refused, transfer
 from tests.pages import text_of
 from transactions.errors import InsufficientFunds
 from transactions.limits import set_limit
@@ -159,6 +159,30 @@ def statement(client: Client, user: User, **query: str) -> str:
         assert {name: form[name].value() for name in form.fields} == {**asked, **query}
         return " ".join(form.non_field_errors())
     return answer.getvalue().decode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("status", "shown", "offered"),
+    [
+        ("active", "Active 1 ledger entry 50.00 USD available", ["Deposit", "Withdraw", "Adjust"]),
+        ("debits_frozen", "Debits frozen", ["Deposit", "Adjust"]),
+        ("frozen", "Frozen", []),
+    ],
+)
+def test_freeze_is_told_beside_what_is_available_and_what_it_refuses_is_not_offered(
+    finance: User, alice: User, status: str, shown: str, offered: list[str]
+) -> None:
+    fund(alice, "50.00")
+    change_balance(alice, status=status)
+    page = signed_in(finance).get(path_of(alice))
+    text = text_of(page.content).replace("Balance · ", "")
+    assert shown in text
+    told = "Nothing available while it is frozen; 50.00 USD without the freeze"
+    assert (told in text) == (status != "active")
+    (panel,) = [part for part in page.context["panels"] if part.anchor == "balances"]
+    (standing,) = panel.context["balances"]
+    labels = [deed.label for deed in standing["deeds"]]
+    assert labels == [*offered, "Freeze" if status == "active" else "Unfreeze"]
 
 
 def test_statement_is_downloaded(auditor: User, alice: User) -> None:
