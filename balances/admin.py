@@ -6,6 +6,7 @@ from operator import or_
 
 from django.contrib import admin
 from django.db.models import Q
+from django.http import HttpRequest
 from django.utils import timezone
 
 from balances import admin_dossier  # noqa: F401 - registers its panels
@@ -25,6 +26,7 @@ from balances.enums import BalanceStatus
 from balances.freezes import FROZEN
 from balances.models import Balance, Currency
 from balances.money import money
+from balances.queries import release_expired
 from ledgerlink.admin import ReadOnlyAdmin, badge, link, number_of, shown_time
 from ledgerlink.admin_lists import Search
 from ledgerlink.long_lists import Way
@@ -94,6 +96,16 @@ class BalanceAdmin(StatementAdmin):
         if number is not None:
             ways += [Way(Q(pk=number)), Way(Q(user=number))]
         return Search(reduce(or_, (way.condition for way in ways)), ways, note)
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Balance | None:
+        """As it is once nothing that has expired is held."""
+        balance = super().get_object(request, object_id, from_field)
+        if balance is not None and balance.user_id and balance.held:
+            release_expired(balance.user_id)
+            balance.refresh_from_db()
+        return balance
 
     @admin.display(ordering="user__username")
     def owner(self, balance: Balance) -> str:

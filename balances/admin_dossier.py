@@ -1,5 +1,6 @@
 """What balances add to the page of a customer: how each stands, and a chart of how it came to that.
-Two queries, however many balances and entries there are."""
+Two queries, and a third for what has expired of what is held, however many balances and entries
+there are."""
 
 import json
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from balances.freezes import FROZEN
 from balances.models import Balance
 from balances.money import format_amount, money
 from balances.point_in_time import amounts_over_time
-from balances.queries import balances_of
+from balances.queries import released_balances_of
 from ledgerlink.dossier import Panel, deeds_of, panel
 from users.models import User
 
@@ -31,7 +32,7 @@ COLOURS = {
 
 @panel("user", 10)
 def standings(request: HttpRequest, user: User) -> Panel:
-    balances = list(balances_of(user.pk))
+    balances = released_balances_of(user.pk)
     now = timezone.now()
     chosen = request.GET.get("period", DEFAULT_PERIOD)
     period = chosen if chosen in PERIODS else DEFAULT_PERIOD

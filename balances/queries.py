@@ -1,5 +1,6 @@
 """Reading balances."""
 
+import re
 from datetime import datetime
 
 from django.db.models import Q, QuerySet
@@ -8,7 +9,9 @@ from balances.cache import balance_cache
 from balances.cache import value_of as cached_form
 from balances.enums import BalanceStatus
 from balances.models import Balance
-from balances.signals import balances_read
+from balances.signals import balances_read, holds_read
+
+_HOLDS = re.compile(r'"held":"(?![0.]+")')
 
 
 def balances_of(user_id: int) -> QuerySet[Balance]:
@@ -35,8 +38,30 @@ def shown_balances(user_id: int) -> dict[str, str]:
     """
     cached = balance_cache().read(user_id)
     balances_read.send_robust(sender=None, cached=cached.balances is not None)
-    if cached.balances is not None:
-        return dict(sorted(cached.balances.items()))
+    shown = cached.balances
+    if shown is None:
+        shown = _from_the_books(user_id, cached.generation)
+    if any(map(_HOLDS.search, shown.values())) and release_expired(user_id):
+        shown = _from_the_books(user_id, cached.generation)
+    return dict(sorted(shown.items()))
+
+
+def _from_the_books(user_id: int, generation: str) -> dict[str, str]:
     balances = list(balances_of(user_id).filter(version__gt=0))
-    balance_cache().fill(user_id, cached.generation, balances)
+    balance_cache().fill(user_id, generation, balances)
     return {balance.currency: cached_form(balance) for balance in balances}
+
+
+def released_balances_of(user_id: int) -> list[Balance]:
+    """`balances_of` a user once no expired transaction holds money back."""
+    balances = list(balances_of(user_id))
+    if any(balance.held for balance in balances) and release_expired(user_id):
+        balances = list(balances_of(user_id))
+    return balances
+
+
+def release_expired(user_id: int) -> bool:
+    """Whether something was held of a user's balances by transactions that have expired. When they
+    can't be let go of now, it stays held: nothing is promised that isn't so in the books."""
+    answers = holds_read.send_robust(sender=None, user_id=user_id)
+    return any(isinstance(count, int) and count > 0 for _, count in answers)

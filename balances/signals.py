@@ -9,3 +9,7 @@ balances_changed = Signal()
 # cached: bool, whether what a user has was remembered, or read from the database. Sent outside of
 # any database transaction, with `send_robust`.
 balances_read = Signal()
+
+# user_id: int, of whose balances something is held, as somebody reads what is available. Receivers
+# let go of what is held too long, and return for how many transactions. Sent like `balances_read`.
+holds_read = Signal()

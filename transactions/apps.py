@@ -12,4 +12,4 @@ class TransactionsConfig(AppConfig):
             from transactions import metrics  # noqa: F401 - connects its receivers
         if tracing_is_on():
             from transactions import tracing  # noqa: F401 - connects its receivers
-        from transactions import checks  # noqa: F401 - registers it
+        from transactions import checks, receivers  # noqa: F401 - registers and connects them

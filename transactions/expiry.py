@@ -18,14 +18,18 @@ from users.actors import Actor
 CHUNK = 500
 
 
-def expire_pending(stops: Callable[[], bool] = lambda: False) -> int:
-    """Cancel every pending transaction that has expired by now; how many there were.
+def expire_pending(
+    stops: Callable[[], bool] = lambda: False, *, payer_id: int | None = None
+) -> int:
+    """Cancel every pending transaction (of one payer) that has expired by now; how many there were.
 
     One that can't be cancelled keeps none of the others; the first error is raised at the end.
     """
     by = Actor.system("expire_pending")
     now = timezone.now()
     expired = Transaction.objects.filter(status=TransactionStatus.PENDING, expires_at__lte=now)
+    if payer_id is not None:
+        expired = expired.filter(source__user_id=payer_id)
     run, last = _Run(), UUID(int=0)
     while not stops():
         left = expired.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)

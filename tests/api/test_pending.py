@@ -24,6 +24,7 @@ from tests.books import (
     balance_of,
     cancel,
     capture,
+    expire,
     fund,
     hold,
     post_one,
@@ -213,3 +214,23 @@ def test_only_what_is_pending_expires(pending: dict[str, bool], bob: User, as_al
 def test_shortest_and_longest_hold(seconds: int, bob: User, as_alice: Api) -> None:
     body = {"to_user_id": bob.pk, "amount": "1.00", "pending": True, "expires_in": seconds}
     assert as_alice.post(TRANSFER, body).status_code == 201
+
+
+def test_expired_hold_is_available_to_whoever_reads_the_balance(
+    alice: User, bob: User, as_alice: Api
+) -> None:
+    kept, over = hold(alice, bob, "10.00"), hold(alice, bob, "80.00")
+    before = body_of(as_alice.get(CURRENT, currency="USD"))
+    assert (before["held"], before["available"]) == ("90.00", "10.00")
+    expire(over)
+    after = body_of(as_alice.get(CURRENT, currency="USD"))
+    assert after == wire_balance(balance_of(alice), "100.00", 4, held="10.00", available="90.00")
+    assert body_of(as_alice.get(CURRENT, currency="USD")) == after
+    assert [Transaction.objects.get(pk=t.pk).status for t in (kept, over)] == [
+        "pending",
+        "cancelled",
+    ]
+    too_much = {"amount": "90.01", "expected_version": after["version"]}
+    assert_problem(as_alice.post(WITHDRAW, too_much), 422, "insufficient_funds")
+    assert as_alice.post(WITHDRAW, {**too_much, "amount": "90.00"}).status_code == 201
+    assert_books_are_sound()

@@ -17,7 +17,7 @@ from bench.servers.process import REPOSITORY
 from bench.servers.redis import Redis
 from ledgerlink.redis_breaker import REST_SECONDS
 from tests.balances.test_cache import USER, account, fill, seen
-from tests.books import fund, post_one, transfer
+from tests.books import expire, fund, hold, post_one, transfer
 from tests.concurrency import PATIENCE, eventually
 from users.models import User
 
@@ -194,3 +194,17 @@ def test_money_moves_and_balances_are_read_while_redis_is_away(
     eventually(is_cached)
     assert post_one(transfer(alice, bob, "1.00")).error is None
     assert '"6.00"' in shown_balances(alice.pk)["USD"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_hold_that_expires_while_its_balance_is_remembered_is_shown_no_longer(
+    alice: User, bob: User, redis_cache: RedisBalanceCache
+) -> None:
+    fund(alice, "10.00")
+    pending = hold(alice, bob, "4.00")
+    for _ in range(2):
+        assert '"held":"4.00","available":"6.00"' in shown_balances(alice.pk)["USD"]
+    expire(pending)
+    for _ in range(2):
+        assert '"held":"0.00","available":"10.00"' in shown_balances(alice.pk)["USD"]
+    assert redis_cache.read(alice.pk).balances is not None
