@@ -52,7 +52,8 @@ class BalanceViewSet(ViewSet):
 
     def current(self, request: Request) -> HttpResponse:
         """All balances of a user, or the one of `?currency=`, now or as posted `?at=` a moment.
-        A currency in which nothing was ever moved has a balance of zero with version 0."""
+        A currency in which nothing was ever moved has a balance of zero with version 0, as has one
+        in which nothing was yet moved at that moment."""
         query = CurrentQuery.read(request.query_params)
         owner = subject(request, query.get("user_id"))
         currency = query["currency"] or settings.DEFAULT_CURRENCY
@@ -101,7 +102,8 @@ def _at(owner: User, currency: str, at: datetime) -> dict[str, str]:
     """The same as it was posted at a moment. Raises AtInFuture."""
     if at > timezone.now():
         raise AtInFuture("Ask for a moment that is over, or leave `at` out.")
-    past = {b.currency: b for b in balances_at(list(balances_of(owner.pk)), at) if b.entry_version}
+    moved = balances_of(owner.pk).filter(version__gt=0)
+    past = {b.currency: b for b in balances_at(list(moved), at)}
     past.setdefault(currency, PastBalance(currency, amount=0, entry_version=0))
     return {code: dump_json(represent_past_balance(past[code], at)) for code in sorted(past)}
 

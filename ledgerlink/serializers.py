@@ -19,6 +19,8 @@ MAX_WHOLE = 10**18 - 1  # in a body: the parser keeps longer numbers as text
 class StrictSerializer(serializers.Serializer[Any]):
     """A serializer that names each field it does not know (code `unknown_field`)."""
 
+    default_error_messages = dict.fromkeys(("invalid", "null"), "Send a JSON object.")
+
     @classmethod
     def read(cls, data: Any, *, partial: bool = False) -> dict[str, Any]:
         """`data`, validated. Raises DRF's ValidationError, which becomes a 400 for each field."""

@@ -116,7 +116,7 @@ def _problem_of_group(
     index: int, error: LedgerError, transaction: Transaction | None, actor: Actor
 ) -> dict[str, Any]:
     refused = BatchRefused(
-        f"Nothing was posted, because of instruction {index}: {error.detail}",
+        f"Nothing was posted, because of transactions[{index}]: {error.detail}",
         **{**error.extra, "index": index, "reason": error.code},
     )
     kept = {} if transaction is None else {"transaction_id": str(transaction.pk)}

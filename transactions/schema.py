@@ -89,7 +89,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="Makes it safe to ask again: the same key with the same body is answered with the "
     "same bytes and moves nothing. Keys belong to the caller, and are remembered for 30 days (the "
-    "setting `IDEMPOTENCY_KEY_DAYS`). 1 to 255 printable ASCII characters.",
+    "setting `IDEMPOTENCY_KEY_DAYS`). 1 to 255 printable ASCII characters without spaces.",
 )
 
 

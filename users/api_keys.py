@@ -29,6 +29,7 @@ DEFAULT_OVERLAP = timedelta(hours=24)
 MAX_OVERLAP = timedelta(days=30)
 
 # One case of letters: some collations can't tell two apart.
+KEY_START = "ll_"  # of every key, so that it is known for one
 _PREFIX_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _KEY = re.compile(r"(ll_[a-z2-7]{8})_([A-Za-z0-9_-]{43})")
 
@@ -167,7 +168,7 @@ def _insert(wanted: ApiKey, by: Actor, at: datetime) -> NewApiKey:
 def _free_prefix() -> str:
     """Of 2^40, so another is hardly ever needed; the database would refuse one taken meanwhile."""
     while True:
-        prefix = "ll_" + "".join(secrets.choice(_PREFIX_ALPHABET) for _ in range(8))
+        prefix = KEY_START + "".join(secrets.choice(_PREFIX_ALPHABET) for _ in range(8))
         if not ApiKey.objects.filter(prefix=prefix).exists():
             return prefix
 

@@ -9,9 +9,10 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
+from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.tokens import Token
 
-from users.api_keys import hash_of, parts_of
+from users.api_keys import KEY_START, hash_of, parts_of
 from users.errors import InvalidApiKey
 from users.identity import current_key, current_user
 from users.key_usage import note_use
@@ -30,7 +31,9 @@ class BearerAuthentication(JWTAuthentication):
     def get_validated_token(self, raw_token: bytes) -> Token:
         try:
             return super().get_validated_token(raw_token)
-        except RecursionError as error:  # JSON nested without end in place of a token
+        except (InvalidToken, RecursionError) as error:  # the latter: JSON nested without end
+            if raw_token.startswith(KEY_START.encode()):
+                raise _invalid("Send API keys as `Authorization: Api-Key …`.") from error
             raise _invalid() from error
 
     def get_user(  # type: ignore[override]  # simplejwt returns a type variable bound to nothing
@@ -45,8 +48,8 @@ class BearerAuthentication(JWTAuthentication):
         return user
 
 
-def _invalid() -> AuthenticationFailed:
-    return AuthenticationFailed("The token is invalid or expired.", code="invalid_token")
+def _invalid(detail: str = "The token is invalid or expired.") -> AuthenticationFailed:
+    return AuthenticationFailed(detail, code="invalid_token")
 
 
 class ApiKeyAuthentication(BaseAuthentication):

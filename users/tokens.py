@@ -28,6 +28,7 @@ from users.signals import login_failed, user_changed
 METHODS_CLAIM = "amr"
 PASSWORD, SECOND_FACTOR = "pwd", "otp"
 ACCESS_SECONDS = int(AccessToken.lifetime.total_seconds())
+MAX_ID_DIGITS = 18  # more might not fit into 64 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,9 @@ class _Refresh(RefreshToken):
 
 
 def user_id_of(token: Token) -> int | None:
-    """Whose token it claims to be."""
+    """Whose token it claims to be; None for what no user's id can be."""
     claim = str(token.get(api_settings.USER_ID_CLAIM, ""))
-    return int(claim) if claim.isdecimal() else None
+    return int(claim) if claim.isdecimal() and len(claim) <= MAX_ID_DIGITS else None
 
 
 def is_of_password(token: Token, user: User) -> bool:

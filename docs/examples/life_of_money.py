@@ -3,7 +3,8 @@ part, pay many at once, read the statement and the audit trail.
 
     python docs/examples/life_of_money.py http://127.0.0.1:8080
 
-needs httpx and a server with the demo users (`make run`), and prints what it does.
+needs a server with the demo users (`make run`) and httpx, which that does not install
+(`pip install httpx`), and prints what it does.
 """
 
 import sys

@@ -124,6 +124,7 @@ def test_culprit_of_which_nothing_is_kept_is_named(bob: User, as_alice: Api) -> 
     before = books()
     response = as_alice.post(BATCH, batch(to(bob, "1.00"), nobody, mode="atomic"))
     problem = assert_problem(response, 422, "batch_refused", index=1, reason="user_not_found")
+    assert "because of transactions[1]: " in problem["detail"]
     assert "transaction_id" not in problem
     assert books()[1:] == before[1:]
     assert amount_of(bob) == 0

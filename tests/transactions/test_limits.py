@@ -1,5 +1,6 @@
 """How much users may send, judged under the posting engine's locks."""
 
+import re
 from collections import Counter
 from datetime import timedelta
 from functools import partial
@@ -27,6 +28,7 @@ from tests.concurrency import at_once
 from transactions.errors import AmountLimitExceeded, DailyLimitExceeded
 from transactions.instructions import Settlement
 from transactions.limits import set_limit
+from transactions.models import TransactionLimit
 from transactions.processor import post_directly
 from transactions.queries import key_at
 from users.actors import Actor
@@ -170,17 +172,34 @@ def test_set_limit_is_recorded_in_the_audit_trail(alice: User) -> None:
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "told"),
     [
-        {"user": "nobody", "per_day": "1.00"},
-        {"role": "user", "per_day": "1.005"},
-        {"role": "user", "per_day": "-1"},
-        {"role": "user", "per_day": "1", "currency": "XXX"},
+        ({"user": "nobody", "per_day": "1.00"}, "There is no user 'nobody'."),
+        ({"role": "user", "per_day": "1.005"}, "--per-day: USD has 2 decimals; the amount has 3."),
+        ({"role": "user", "per_transaction": "-1"}, "--per-transaction: A limit can't be less"),
+        ({"role": "user", "per_day": "1e3"}, "--per-day: Write the amount as a plain decimal"),
+        ({"role": "user", "per_day": "1", "currency": "XXX"}, "Give an ISO 4217 code"),
+        ({"role": "user"}, "Give --per-transaction, --per-day or both, or --remove"),
+        ({"role": "user", "per_day": "1", "remove": True}, "Give --per-transaction, --per-day or"),
     ],
 )
-def test_set_limit_refuses_what_it_cannot_understand(options: dict[str, str]) -> None:
-    with pytest.raises(CommandError):
+def test_set_limit_refuses_what_it_cannot_understand(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(CommandError, match=re.escape(told)):
         call_command("set_limit", **options)
+    assert not TransactionLimit.objects.exists()
+
+
+def test_set_limit_removes_a_limit_when_told_to(
+    alice: User, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("set_limit", user="alice", per_day="10.00")
+    call_command("set_limit", user="alice", remove=True)
+    kept = TransactionLimit.objects.get()
+    assert (kept.per_transaction, kept.per_day) == (None, None)
+    assert capsys.readouterr().out.splitlines() == [
+        "Set the limit of alice in USD.",
+        "Removed the limit of alice in USD.",
+    ]
 
 
 def test_what_was_asked_before_midnight_and_posted_after_counts_for_the_new_day(

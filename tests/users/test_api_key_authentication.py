@@ -84,7 +84,10 @@ def test_nonsense_is_refused_without_asking_the_database(
 
 def test_key_is_no_token_and_no_password(alice: User) -> None:
     text = made_for(alice).text
-    assert_problem(with_key(text, "Bearer").get(ME), 401, "invalid_token")
+    problem = assert_problem(with_key(text, "Bearer").get(ME), 401, "invalid_token")
+    assert problem["detail"] == "Send API keys as `Authorization: Api-Key …`."
+    problem = assert_problem(with_key("a.b.c", "Bearer").get(ME), 401, "invalid_token")
+    assert problem["detail"] == "The token is invalid or expired."
     login = {"username": "alice", "password": text}
     assert_problem(Api().post(f"{API}/auth/login", login), 401, "invalid_credentials")
 

@@ -18,7 +18,12 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--days", type=int, default=settings.IDEMPOTENCY_KEY_DAYS)
+        parser.add_argument(
+            "--days",
+            type=int,
+            default=settings.IDEMPOTENCY_KEY_DAYS,
+            help="Keep those of so many days; %(default)s (IDEMPOTENCY_KEY_DAYS) unless given.",
+        )
 
     def handle(self, **options: Any) -> None:
         if options["days"] < 1:

@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rest_framework.exceptions import ValidationError
+from rest_framework.serializers import as_serializer_error
 
 from balances.fields import least_in
 from balances.money import exponent_of
@@ -18,35 +19,47 @@ from users.roles import Role
 class Command(BaseCommand):
     help = (
         "Limits what a user, or each user of a role, may send in one currency by one transaction "
-        "and in one day (UTC). An option that is left out means no limit. Recorded in the audit "
-        "trail."
+        "and in one day (UTC). Of the two amounts, one that is left out means no such limit. "
+        "Recorded in the audit trail."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         whose = parser.add_mutually_exclusive_group(required=True)
-        whose.add_argument("--user", metavar="USERNAME")
-        whose.add_argument("--role", choices=Role.values)
-        parser.add_argument("--currency", default=settings.DEFAULT_CURRENCY)
-        parser.add_argument("--per-transaction", metavar="AMOUNT")
-        parser.add_argument("--per-day", metavar="AMOUNT")
+        whose.add_argument("--user", metavar="USERNAME", help="Whose limit.")
+        whose.add_argument("--role", choices=Role.values, help="Of every user of this role.")
+        parser.add_argument(
+            "--currency",
+            default=settings.DEFAULT_CURRENCY,
+            help="An ISO 4217 code; %(default)s unless given.",
+        )
+        parser.add_argument(
+            "--per-transaction", metavar="AMOUNT", help="The most at once, such as 100.50."
+        )
+        parser.add_argument("--per-day", metavar="AMOUNT", help="The most in one day (UTC).")
+        parser.add_argument(
+            "--remove", action="store_true", help="Take the limit away, in place of amounts."
+        )
 
     def handle(self, **options: Any) -> None:
         currency = options["currency"]
+        amounts = [options["per_transaction"], options["per_day"]]
+        if options["remove"] == any(amount is not None for amount in amounts):
+            raise CommandError(
+                "Give --per-transaction, --per-day or both, or --remove to take the limit away."
+            )
         subject = self._user(options["user"]) if options["user"] else Role(options["role"])
         try:
             exponent_of(currency)
             limit = set_limit(
                 subject=subject,
                 currency=currency,
-                per_transaction=_minor(options["per_transaction"], currency),
-                per_day=_minor(options["per_day"], currency),
+                per_transaction=_minor(options, "per_transaction", currency),
+                per_day=_minor(options, "per_day", currency),
                 by=Actor.system("set_limit"),
             )
         except LedgerError as error:
             raise CommandError(error.detail) from error
-        except ValidationError as error:
-            raise CommandError("Write amounts as plain decimals, such as 100.50.") from error
-        self.stdout.write(f"Set the {limit}.")
+        self.stdout.write(f"{'Removed' if options['remove'] else 'Set'} the {limit}.")
 
     @staticmethod
     def _user(username: str) -> User:
@@ -56,5 +69,15 @@ class Command(BaseCommand):
         return user
 
 
-def _minor(amount: str | None, currency: str) -> int | None:
-    return None if amount is None else least_in(currency, amount, "amount")
+def _minor(options: dict[str, Any], name: str, currency: str) -> int | None:
+    """Minor units; None when it was not given. Raises CommandError."""
+    amount = options[name]
+    if amount is None:
+        return None
+    option = f"--{name.replace('_', '-')}"
+    if amount.startswith("-"):
+        raise CommandError(f"{option}: A limit can't be less than zero.")
+    try:
+        return least_in(currency, amount, name)
+    except ValidationError as error:
+        raise CommandError(f"{option}: {as_serializer_error(error)[name][0]}") from error
