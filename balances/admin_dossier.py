@@ -100,6 +100,7 @@ def _chart(labels: list[str], amounts: list[int], currency: str) -> dict[str, An
 
 
 _TICKS = {"color": "#9ca3af", "maxTicksLimit": 5, "maxRotation": 0}
+_DATES = _TICKS | {"maxTicksLimit": 4, "autoSkipPadding": 16}  # a phone has room for no more
 _OPTIONS = {
     "responsive": True,
     "maintainAspectRatio": False,
@@ -107,7 +108,7 @@ _OPTIONS = {
     "interaction": {"intersect": False, "mode": "index"},
     "plugins": {"legend": {"display": False}},
     "scales": {
-        "x": {"grid": {"display": False}, "ticks": _TICKS},
+        "x": {"grid": {"display": False}, "ticks": _DATES},
         "y": {"grid": {"tickWidth": 0}, "ticks": _TICKS},
     },
 }

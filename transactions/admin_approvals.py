@@ -38,12 +38,13 @@ NEEDED = {
 
 
 def waiting(request: HttpRequest) -> str:
-    """How many requests wait for a decision, for the sidebar; nothing when there are none."""
+    """How many requests wait for a decision of the reader, for the sidebar; nothing when there are
+    none."""
     user = request.user
-    if not isinstance(user, User) or not user.has_perm("transactions.view_approval"):
+    if not isinstance(user, User) or not user.can(Capability.APPROVE):
         return ""
     open_ones = Approval.objects.with_status(ApprovalStatus.REQUESTED, timezone.now())
-    count = open_ones.order_by()[: MOST_COUNTED + 1].count()
+    count = open_ones.exclude(requested_by=user).order_by()[: MOST_COUNTED + 1].count()
     return f"{MOST_COUNTED}+" if count > MOST_COUNTED else str(count or "")
 
 
@@ -97,7 +98,7 @@ class AskedFilter(PeriodFilter):
 @admin.register(Approval)
 class ApprovalAdmin(DossierAdmin, ReadOnlyAdmin):
     list_display = ("time", "summary", "status_shown", "requested_by", "decided_by", "expires")
-    list_display_links = ("summary",)
+    list_display_links = ("time", "summary")
     list_filter = (StatusFilter, KindFilter, RequesterFilter, AskedFilter)
     list_select_related = ("requested_by", "decided_by")
     search_fields = ("id", "username")
