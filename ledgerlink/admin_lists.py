@@ -47,6 +47,10 @@ class LongList(ChangeList):
     too_many_to_sort = False
     note = ""  # about what was searched for
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = capfirst(str(self.opts.verbose_name_plural))  # not what to do with them
+
     def get_queryset(
         self, request: HttpRequest, exclude_parameters: list[str | None] | None = None
     ) -> QuerySet[Any]:

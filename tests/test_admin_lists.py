@@ -349,3 +349,7 @@ def test_nothing_for_staff_names_a_command(auditor_client: Client) -> None:
     for model in (Reconciliation, Seal, Verification, TransactionLimit, IdempotencyKey):
         page = text_of(ask(auditor_client, model).content)
         assert "manage.py" not in page
+
+
+def test_list_is_called_what_it_lists(auditor_client: Client) -> None:
+    assert ask(auditor_client, Transaction).context["title"] == "Transactions"
