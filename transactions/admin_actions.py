@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.models import Model
 from django.urls import reverse
 
+from balances.money import money
 from ledgerlink.admin import number_of
 from ledgerlink.errors import LedgerError
 from transactions import approvals
@@ -68,6 +69,14 @@ class Action(ABC):
     @abstractmethod
     def sentence(self, cleaned: Cleaned) -> str:
         """What is about to be done with it."""
+
+    def about(self) -> str:
+        """What there is already that it is done to, as a sentence."""
+        return ""
+
+    @abstractmethod
+    def back(self, query: Mapping[str, str]) -> str:
+        """The page to go back to without doing it; it was come from with this query."""
 
     def facts(self, cleaned: Cleaned) -> list[tuple[str, str]]:
         named = (("Description", "description"), ("Reference", "reference"), ("Reason", "reason"))
@@ -159,6 +168,12 @@ class CustomerAction(Action):
             "currency": query.get("currency", settings.DEFAULT_CURRENCY),
         }
 
+    def back(self, query: Mapping[str, str]) -> str:
+        number = number_of(query.get("user", ""))
+        if number is None:
+            return reverse("admin:users_user_changelist")
+        return reverse("admin:users_user_change", args=[number])
+
 
 class TransactionAction(Action):
     """About a transaction that is there, with its parties."""
@@ -174,6 +189,13 @@ class TransactionAction(Action):
     @abstractmethod
     def unavailable(self) -> str:
         """Why it can't be done to this transaction any more, or nothing."""
+
+    def about(self) -> str:
+        t = self.transaction
+        return f"{t.get_type_display()} of {money(t.amount, t.currency)} {self.parties()}."
+
+    def back(self, query: Mapping[str, str]) -> str:
+        return page_of(self.transaction)
 
     def parties(self) -> str:
         source, destination = self.transaction.source, self.transaction.destination

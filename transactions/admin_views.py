@@ -142,11 +142,13 @@ class ActionPage:
         return self._form(again)
 
     def _form(self, form: ActionForm) -> HttpResponse:
-        context = {"explanation": self.action.explanation, "button": "Preview"}
+        said = filter(None, [self.action.about(), self.action.explanation])
+        context = {"explanation": " ".join(said), "button": "Preview"}
         return self._page("admin/short_form.html", form=form, **context)
 
     def _page(self, template: str, **context: Any) -> HttpResponse:
-        shown = {**self._context, "title": self.action.title, **context}
+        back = self.action.back(self.request.GET.dict())
+        shown = {**self._context, "title": self.action.title, "back": back, **context}
         return TemplateResponse(self.request, template, shown)
 
 

@@ -8,10 +8,11 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from balances.enums import BalanceStatus
+from balances.money import money
 from tests.back_office import signed_in
 from tests.books import amount_of, balance_of, fund, post_one, transfer, withdrawal
 from tests.books import reverse as back
-from tests.pages import filled_in, previewed, refusal, said
+from tests.pages import filled_in, previewed, refusal, said, text_of
 from transactions.approval_model import Approval
 from transactions.limits import set_limit
 from transactions.models import Transaction
@@ -169,6 +170,17 @@ def test_request_is_refused_in_words(
     client = signed_in(finance)
     filled = {"customer": "alice", "reason": "as agreed", **fields}
     assert refusal(client.post(path, filled_in(client, path, **filled))).startswith(why)
+
+
+def test_form_names_what_it_is_about_and_leads_back(finance: User, paid: Transaction) -> None:
+    client = signed_in(finance)
+    page = client.get(reversal_of(paid))
+    moved = money(paid.amount, paid.currency)
+    assert f"Transfer of {moved} from alice to bob." in text_of(page.content)
+    assert page.context["back"] == reverse("admin:transactions_transaction_change", args=[paid.pk])
+    adjust = client.get(ADJUST, {"user": finance.pk})
+    assert adjust.context["back"] == reverse("admin:users_user_change", args=[finance.pk])
+    assert "Back without doing it" in text_of(adjust.content)
 
 
 def test_more_than_is_left_can_not_be_reversed(finance: User, paid: Transaction) -> None:

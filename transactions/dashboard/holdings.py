@@ -105,9 +105,7 @@ def large_movements(request: HttpRequest, overview: Overview) -> Panel | None:
         count = len(largest) if len(largest) <= LARGE else f"more than {LARGE}"
         context["all"] = figure(count, TRANSACTIONS, **query)
         context["least"] = money(least, overview.currency)
-    return Panel(
-        "large", "Newest of the largest movements", "admin/dashboard/large.html", context
-    )
+    return Panel("large", "Newest of the largest movements", "admin/dashboard/large.html", context)
 
 
 def _without_ties(largest: list[Transaction]) -> list[Transaction]:
