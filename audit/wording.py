@@ -1,9 +1,13 @@
 """Records of the audit trail in words, for people."""
 
+from collections.abc import Callable
 from typing import Any
 
+from ledgerlink.errors import title_of
+
 # Details whose values are words of the program, such as `debits_frozen`.
-CODED = ("failure_code", "format", "kind", "role", "status", "type")
+CODED = ("format", "kind", "role", "status", "type")
+AMOUNTS = ("amount", "per_day", "per_transaction")
 
 
 def action_name(action: str) -> str:
@@ -42,8 +46,8 @@ def _changes(changes: Any) -> str:
 
 def _said(value: Any, name: str = "") -> str:
     match value:
-        case str() if name in CODED:
-            return value.replace("_", " ")
+        case str() if name in _SAYERS and value:
+            return _SAYERS[name](value)
         case None | "":
             return "none"
         case bool():
@@ -54,3 +58,24 @@ def _said(value: Any, name: str = "") -> str:
             return in_words(value)
         case _:
             return str(value)
+
+
+def _spaced(word: str) -> str:
+    return word.replace("_", " ")
+
+
+def _refusal(code: str) -> str:
+    return title_of(code).lower()
+
+
+def _grouped(amount: str) -> str:
+    """`1234.50` as `1,234.50`."""
+    whole, point, decimals = amount.partition(".")
+    return f"{int(whole):,}{point}{decimals}" if whole.isdecimal() else amount
+
+
+_SAYERS: dict[str, Callable[[str], str]] = {
+    **dict.fromkeys(CODED, _spaced),
+    **dict.fromkeys(AMOUNTS, _grouped),
+    "failure_code": _refusal,
+}

@@ -1,6 +1,7 @@
 """Records of the audit trail in words."""
 
 from audit.wording import action_name, entity_name, in_words
+from transactions.errors import InsufficientFunds
 
 
 def test_actions_and_entities_are_named_for_people() -> None:
@@ -26,3 +27,12 @@ def test_details_are_told_with_before_and_after() -> None:
     assert in_words({"changes": "all", "other": {"changes": {"name": "x"}}}) == (
         "changes: all, other: changes: name x"
     )
+
+
+def test_refusals_and_amounts_are_told_as_elsewhere() -> None:
+    details = {"amount": "1234.50", "failure_code": InsufficientFunds.code}
+    assert (
+        in_words(details) == "amount: 1,234.50, failure code: there is not enough money available"
+    )
+    assert in_words({"changes": {"per_day": [None, "5000"]}}) == "changes: per day none → 5,000"
+    assert in_words({"amount": "all", "failure_code": "gone"}) == "amount: all, failure code: gone"
