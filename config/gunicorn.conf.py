@@ -7,12 +7,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # wherever gunicorn is started
 
-from ledgerlink.environment import flag, items, number, text
+from ledgerlink.environment import flag, items, number, port, text
 from ledgerlink.logs import level_of, logging_config
 
 _scales = text("DB_HOST") and text("REDIS_HOST")
 
-bind = f"{text('APP_HOST', '127.0.0.1')}:{number('APP_PORT', 8080)}"
+bind = f"{text('APP_HOST', '127.0.0.1')}:{port('APP_PORT', 8080)}"
 worker_class = "ledgerlink.worker.PatientWorker"
 # SQLite, or a cache in the process, serves one; with MariaDB and Redis there may be many.
 workers = number("WEB_CONCURRENCY", 2 * (os.cpu_count() or 1) if _scales else 1)

@@ -13,6 +13,8 @@ from dotenv import load_dotenv
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
+MAX_PORT = 65_535
+
 _FLAGS = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(
     ("0", "false", "no", "off"), False
 )
@@ -33,6 +35,14 @@ def number(name: str, default: int, *, minimum: int = 1) -> int:
             f"{name} is {given!r}; give a whole number of at least {minimum}."
         )
     return int(given)
+
+
+def port(name: str, default: int) -> int:
+    """A TCP port. Raises ImproperlyConfigured."""
+    given = number(name, default)
+    if given > MAX_PORT:
+        raise ImproperlyConfigured(f"{name} is {given}; give a port from 1 to {MAX_PORT}.")
+    return given
 
 
 def share(name: str, default: float) -> float:

@@ -15,6 +15,20 @@ PLACEHOLDERS = (
 )  # fmt: skip
 
 
+def secrets_from(*names: str, production: bool) -> list[str]:
+    """The secrets in these variables; see `secret_from`. Raises ImproperlyConfigured that names
+    all that is wrong with them."""
+    found, wrong = [], []
+    for name in names:
+        try:
+            found.append(secret_from(name, production=production))
+        except ImproperlyConfigured as error:
+            wrong.append(str(error))
+    if wrong:
+        raise ImproperlyConfigured("\n".join(wrong))
+    return found
+
+
 def secret_from(name: str, *, production: bool) -> str:
     """The secret in variable `name`.
 

@@ -10,19 +10,19 @@ from datetime import timedelta
 
 from ledgerlink import __version__
 from ledgerlink.back_office import BACK_OFFICE
-from ledgerlink.environment import BASE_DIR, flag, items, number, share, text
+from ledgerlink.environment import BASE_DIR, flag, items, number, port, share, text
 from ledgerlink.logs import level_of, logging_config
 from ledgerlink.rates import rates_by_limit
 from ledgerlink.schedule import DailyAt, Every, Job
-from ledgerlink.secrets import secret_from
+from ledgerlink.secrets import secrets_from
 
 APP_ENV = text("APP_ENV", "development")
 PRODUCTION = APP_ENV == "production"
 DEBUG = False  # Problem documents and the log tell more than Django's debug page, and leak less.
 LOG_LEVEL = level_of(text("LOG_LEVEL", "INFO"))
 
-SECRET_KEY = secret_from("SECRET_KEY", production=PRODUCTION)
-JWT_SECRET = secret_from("JWT_SECRET", production=PRODUCTION)
+SECRET_KEY, JWT_SECRET = secrets_from("SECRET_KEY", "JWT_SECRET", production=PRODUCTION)
+APP_PORT = port("APP_PORT", 8080)  # gunicorn's; a wrong one is refused by every command
 ALLOWED_HOSTS = items("ALLOWED_HOSTS", default=[] if PRODUCTION else ["*"])
 CSRF_TRUSTED_ORIGINS = items("CSRF_TRUSTED_ORIGINS")
 

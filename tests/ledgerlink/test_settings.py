@@ -1,6 +1,9 @@
 """What the environment makes of the settings, in each topology."""
 
 import importlib.util
+import os
+import subprocess
+import sys
 from types import ModuleType
 
 import pytest
@@ -150,3 +153,33 @@ def test_traces_are_off_and_a_twentieth_in_production(monkeypatch: pytest.Monkey
     assert (made.TRACING_ENABLED, made.TRACING_SAMPLE_RATIO) == (False, 0.05)
     made = settings_with(monkeypatch, APP_ENV="", TRACING_ENABLED="on", TRACING_SAMPLE_RATIO="0")
     assert (made.TRACING_ENABLED, made.TRACING_SAMPLE_RATIO) == (True, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("env", "told"),
+    [
+        (
+            {"SECRET_KEY": "", "JWT_SECRET": "short"},
+            ["SECRET_KEY is not set.", "JWT_SECRET is too short"],
+        ),
+        ({"RATELIMIT_LOGIN": "often"}, ["RATELIMIT_LOGIN is 'often'; give a rate"]),
+        ({"APP_PORT": "abc"}, ["APP_PORT is 'abc'; give a whole number"]),
+        ({"APP_PORT": "65536"}, ["APP_PORT is 65536; give a port from 1 to 65535."]),
+    ],
+)
+def test_commands_say_all_that_is_to_be_mended_without_a_traceback(
+    env: dict[str, str], told: list[str]
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=BASE_DIR,
+        env={**os.environ, **PRODUCTION, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert len(lines) == len(told)
+    for line, beginning in zip(lines, told, strict=True):
+        assert line.startswith(beginning)

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ledgerlink.environment import number, text
+from ledgerlink.environment import port, text
 from transactions.demo import PASSWORD, USERS, seed
 from users.actors import Actor
 
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         self._show_logins()
 
     def _show_logins(self) -> None:
-        site = f"http://{text('APP_HOST', '127.0.0.1')}:{number('APP_PORT', 8080)}"
+        site = f"http://{text('APP_HOST', '127.0.0.1')}:{port('APP_PORT', 8080)}"
         lines = [
             "",
             f"  Back-office   {site}/admin/",
