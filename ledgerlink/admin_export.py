@@ -21,7 +21,8 @@ from django.views.decorators.http import require_GET
 
 from ledgerlink.long_lists import Sought, each_of
 from ledgerlink.signals import list_exported
-from ledgerlink.spreadsheets import Cell, Row, csv_table, xlsx_table
+from ledgerlink.spreadsheets import Cell, Row, csv_table
+from ledgerlink.workbooks import xlsx_table
 
 if TYPE_CHECKING:  # unfold ships no types; its classes extend Django's
     from django.contrib.admin import ModelAdmin
