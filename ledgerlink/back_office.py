@@ -45,7 +45,10 @@ BACK_OFFICE: dict[str, object] = {
         lambda _request: static("ledgerlink/dashboard.css"),
         lambda _request: static("ledgerlink/lists.css"),
     ],
-    "SCRIPTS": [lambda _request: static("ledgerlink/icons.js")],
+    "SCRIPTS": [
+        lambda _request: static("ledgerlink/icons.js"),
+        lambda _request: static("ledgerlink/once.js"),
+    ],
     "SIDEBAR": {
         "navigation": [
             {

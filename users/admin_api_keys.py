@@ -22,6 +22,7 @@ from users.admin_columns import API_KEY_COLUMNS
 from users.admin_filters import KeyStateFilter
 from users.admin_forms import ApiKeyAddForm, ConfirmationForm, RotationForm
 from users.api_keys import NewApiKey
+from users.errors import ApiKeyMade
 from users.models import ApiKey, User
 from users.staff_sessions import confirmed
 
@@ -124,7 +125,12 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         def create() -> NewApiKey:
             return api_keys.create_api_key(**form.wanted(), by=_actor(request))
 
-        return self._answer(request, form, create, what="add")
+        try:
+            return self._answer(request, form, create, what="add")
+        except ApiKeyMade as error:
+            messages.warning(request, error.detail)
+            made = ApiKey.objects.get(prefix=form.cleaned_data["key_prefix"])
+            return HttpResponseRedirect(page_of(made))
 
     @confirmed
     def rotate_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -157,25 +163,26 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         """The page with the form, or, once it is sent and right, what became of it."""
         title, explanation = TITLES[what], EXPLANATIONS[what]
+        back = reverse("admin:users_apikey_changelist")
         if on is not None:
             key = self.get_queryset(request).filter(pk=on).first()
             if key is None:
                 messages.warning(request, "There is no such API key.")
-                return HttpResponseRedirect(reverse("admin:users_apikey_changelist"))
+                return HttpResponseRedirect(back)
+            back = page_of(key)
             title, explanation = f"{title}: {key}", f"{key}: {explanation}"
         if request.method == "POST" and form.is_valid():
             done = _tried(form, do)
             if done is not None:
                 return self._done(request, done)
-        context = {"form": form, "explanation": explanation, "button": TITLES[what]}
+        context = {"form": form, "explanation": explanation, "button": TITLES[what], "back": back}
         return self._page(request, "admin/short_form.html", title, **context)
 
     def _done(self, request: HttpRequest, done: Done) -> HttpResponse:
         if isinstance(done, ApiKey):
             messages.success(request, f"{done} is revoked.")
-            return HttpResponseRedirect(reverse("admin:users_apikey_change", args=[done.pk]))
-        after = reverse("admin:users_apikey_change", args=[done.key.pk])
-        context = {"text": done.text, "next": after}
+            return HttpResponseRedirect(page_of(done))
+        context = {"text": done.text, "next": page_of(done.key)}
         return self._page(request, "admin/api_key_shown.html", str(done.key), **context)
 
     def _page(
@@ -185,10 +192,16 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, template, {**shared, **context})
 
 
+def page_of(key: ApiKey) -> str:
+    return reverse("admin:users_apikey_change", args=[key.pk])
+
+
 def _tried(form: forms.Form, do: Callable[[], Done]) -> Done | None:
-    """What `do` made; when it refuses, None, and the form tells why."""
+    """What `do` made; when it refuses, None, and the form tells why. Raises ApiKeyMade."""
     try:
         return do()
+    except ApiKeyMade:
+        raise
     except ValidationError as error:
         form.add_error(None, " ".join(error.messages))
     except LedgerError as error:

@@ -9,7 +9,7 @@ from django.contrib.auth.forms import BaseUserCreationForm
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from users.api_keys import DEFAULT_OVERLAP, MAX_OVERLAP
+from users.api_keys import DEFAULT_OVERLAP, MAX_OVERLAP, PREFIX, free_prefix
 from users.models import API_KEY_NAME_MAX_LENGTH, User
 from users.queries import existing_users
 from users.roles import Scope
@@ -105,6 +105,9 @@ class PasswordForm(PasswordChangeForm):
 
 
 class ApiKeyAddForm(forms.Form):
+    """`key_prefix` is that of the key which it makes: sent twice, it makes one."""
+
+    key_prefix = forms.RegexField(f"^{PREFIX}$", initial=free_prefix, widget=forms.HiddenInput)
     username = forms.CharField(label="Acts as (username)", widget=AdminTextInput)
     name = forms.CharField(
         max_length=API_KEY_NAME_MAX_LENGTH,
@@ -140,6 +143,7 @@ class ApiKeyAddForm(forms.Form):
             "name": self.cleaned_data["name"],
             "scopes": self.cleaned_data["scopes"],
             "expires_at": timezone.now() + timedelta(days=days) if days else None,
+            "prefix": self.cleaned_data["key_prefix"],
         }
 
 
@@ -161,3 +165,10 @@ class ConfirmationForm(forms.Form):
     """Nothing to fill in: a request to think twice."""
 
     confirmed = forms.BooleanField(widget=forms.HiddenInput, initial=True)
+
+
+class RenewalForm(forms.Form):
+    """`newest` is the recovery code that was the newest when the form was shown: sent twice, it
+    makes new ones once."""
+
+    newest = forms.IntegerField(widget=forms.HiddenInput)

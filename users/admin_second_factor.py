@@ -14,14 +14,16 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 
 from users import enrolment
-from users.admin_forms import ConfirmationForm
+from users.admin_forms import ConfirmationForm, RenewalForm
 from users.admin_sign_in_forms import CodeForm, IdentityForm
+from users.errors import RecoveryCodesRenewed
 from users.models import Authenticator, User
 from users.reauthentication import confirm_identity
 from users.second_factor import (
     RECOVERY_CODES,
     authenticator_of,
     must_have,
+    newest_recovery_code,
     recovery_codes_left,
 )
 from users.staff_sessions import (
@@ -81,6 +83,7 @@ class SecondFactorPages(Site):
             "form": form,
             "explanation": "Changing how somebody signs in takes a proof that it is really you.",
             "button": "Continue",
+            "back": reverse("admin:index"),
         }
         return self._page(request, SHORT_FORM, "Is it you?", **context)
 
@@ -110,6 +113,7 @@ class SecondFactorPages(Site):
             "address": device.config_url,
             "secret": _in_fours(b32encode(device.bin_key).decode()),
             "replaces": authenticator_of(user) is not None,
+            "back": reverse(OVERVIEW),
         }
         title = "Set up two-step sign-in"
         return self._page(request, "admin/second_factor_enrol.html", title, **context)
@@ -119,14 +123,20 @@ class SecondFactorPages(Site):
         user = _person(request)
         if authenticator_of(user) is None:
             return HttpResponseRedirect(reverse(OVERVIEW))
-        form = ConfirmationForm(request.POST or None)
+        form = RenewalForm(request.POST or None, initial={"newest": newest_recovery_code(user)})
         if form.is_valid():
-            return self._shown(request, enrolment.renew_recovery_codes(user=user))
+            try:
+                codes = enrolment.renew_recovery_codes(user=user, **form.cleaned_data)
+            except RecoveryCodesRenewed as error:
+                messages.warning(request, error.detail)
+                return HttpResponseRedirect(reverse(OVERVIEW))
+            return self._shown(request, codes)
         context = {
             "form": form,
             "explanation": "New recovery codes are made and shown once. Those that you have now "
             "stop working.",
             "button": "Make new recovery codes",
+            "back": reverse(OVERVIEW),
         }
         return self._page(request, SHORT_FORM, "New recovery codes", **context)
 
@@ -146,6 +156,7 @@ class SecondFactorPages(Site):
             "explanation": "Your password alone will then be enough to sign in. The recovery "
             "codes stop working.",
             "button": "Turn two-step sign-in off",
+            "back": reverse(OVERVIEW),
         }
         return self._page(request, SHORT_FORM, "Turn two-step sign-in off", **context)
 

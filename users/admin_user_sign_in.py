@@ -109,12 +109,13 @@ class SignInAdmin(SearchedAdmin):
             "form": form,
             "explanation": explanation,
             "button": button,
+            "back": account_of(user),
         }
         return TemplateResponse(request, "admin/short_form.html", context)
 
     def _done(self, request: HttpRequest, user: User, said: str) -> HttpResponse:
         messages.success(request, said)
-        return HttpResponseRedirect(reverse("admin:users_user_account", args=[user.pk]))
+        return HttpResponseRedirect(account_of(user))
 
     def _user(self, request: HttpRequest, pk: int) -> User:
         """Raises Http404 or PermissionDenied."""
@@ -125,6 +126,10 @@ class SignInAdmin(SearchedAdmin):
             raise Http404
         assert isinstance(user, User)
         return user
+
+
+def account_of(user: User) -> str:
+    return reverse("admin:users_user_account", args=[user.pk])
 
 
 def _signed_in(request: HttpRequest) -> User:

@@ -7,11 +7,13 @@ it once; it is stored nowhere.
 import hashlib
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError
 from django.db.transaction import atomic, on_commit
 from django.utils import timezone
 
@@ -19,7 +21,7 @@ from ledgerlink.errors import NotFound
 from ledgerlink.timestamps import rfc3339
 from users.actors import Actor
 from users.collisions import retry_collisions
-from users.errors import ApiKeyEnded, ApiKeyRotated
+from users.errors import ApiKeyEnded, ApiKeyMade, ApiKeyRotated
 from users.identity import forget_key
 from users.models import API_KEY_NAME_MAX_LENGTH, ApiKey, User
 from users.roles import Scope
@@ -31,7 +33,8 @@ MAX_OVERLAP = timedelta(days=30)
 # One case of letters: some collations can't tell two apart.
 KEY_START = "ll_"  # of every key, so that it is known for one
 _PREFIX_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
-_KEY = re.compile(r"(ll_[a-z2-7]{8})_([A-Za-z0-9_-]{43})")
+PREFIX = "ll_[a-z2-7]{8}"
+_KEY = re.compile(f"({PREFIX})_([A-Za-z0-9_-]{{43}})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +62,44 @@ def create_api_key(
     name: str,
     scopes: Iterable[str],
     expires_at: datetime | None = None,
+    prefix: str | None = None,
     by: Actor,
 ) -> NewApiKey:
-    """Raises ValidationError, naming the field: `user_id` when there is no such active user."""
+    """`prefix` is a free one, which a form was given when it was shown: sent twice, it makes one
+    key. Raises ValidationError, naming the field: `user_id` when there is no such active user; or
+    ApiKeyMade.
+    """
     at = timezone.now()
     _check(name=name, scopes=scopes, expires_at=expires_at, at=at)
-    with atomic():
+    with _refusing_made(prefix), atomic():
         user = User.objects.select_for_update().filter(pk=user_id, is_active=True).first()
         if user is None:
             unknown = ValidationError("There is no active user with this id.", code="unknown_user")
             raise ValidationError({"user_id": unknown})
-        wanted = ApiKey(user=user, name=name, scopes=_ordered(scopes), expires_at=expires_at)
+        wanted = ApiKey(
+            user=user,
+            name=name,
+            scopes=_ordered(scopes),
+            expires_at=expires_at,
+            prefix=prefix or free_prefix(),
+        )
         new = _insert(wanted, by, at)
         _tell(new.key, by, "created", **_granted(new.key))
     return new
+
+
+@contextmanager
+def _refusing_made(prefix: str | None) -> Iterator[None]:
+    """The database has the last word: two that look at once find the prefix free."""
+    try:
+        yield
+    except IntegrityError as error:
+        if prefix is None or not ApiKey.objects.filter(prefix=prefix).exists():
+            raise
+        raise ApiKeyMade(
+            f"This form was sent before: {prefix} was made then, and shown once. If nobody "
+            "copied the key, revoke it and add another."
+        ) from error
 
 
 @retry_collisions
@@ -104,7 +131,12 @@ def rotate_api_key(
         old.expires_at = min(at + overlap, old.expires_at or at + overlap)
         old.save(update_fields=["expires_at"])
         wanted = ApiKey(
-            user=old.user, name=old.name, scopes=old.scopes, expires_at=expires_at, replaces=old
+            user=old.user,
+            name=old.name,
+            scopes=old.scopes,
+            expires_at=expires_at,
+            replaces=old,
+            prefix=free_prefix(),
         )
         new = _insert(wanted, by, at)
         _tell(new.key, by, "created", **_granted(new.key), replaces=old.prefix)
@@ -157,7 +189,6 @@ def _ordered(scopes: Iterable[str]) -> list[str]:
 
 def _insert(wanted: ApiKey, by: Actor, at: datetime) -> NewApiKey:
     secret = secrets.token_urlsafe(32)
-    wanted.prefix = _free_prefix()
     wanted.secret_hash = hash_of(secret)
     wanted.created_at = at
     wanted.created_by_id = by.user_id
@@ -165,7 +196,7 @@ def _insert(wanted: ApiKey, by: Actor, at: datetime) -> NewApiKey:
     return NewApiKey(wanted, f"{wanted.prefix}_{secret}")
 
 
-def _free_prefix() -> str:
+def free_prefix() -> str:
     """Of 2^40, so another is hardly ever needed; the database would refuse one taken meanwhile."""
     while True:
         prefix = KEY_START + "".join(secrets.choice(_PREFIX_ALPHABET) for _ in range(8))

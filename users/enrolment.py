@@ -8,7 +8,7 @@ from django_otp.util import random_hex
 from ledgerlink.errors import NotFound
 from users.actors import Actor
 from users.collisions import retry_collisions
-from users.errors import OtpInUse, OtpInvalid, OtpMandatory
+from users.errors import OtpInUse, OtpInvalid, OtpMandatory, RecoveryCodesRenewed
 from users.models import Authenticator, User
 from users.second_factor import (
     APP_CODE,
@@ -16,6 +16,7 @@ from users.second_factor import (
     forget_second_factor,
     must_have,
     new_recovery_codes,
+    newest_recovery_code,
 )
 from users.signals import user_changed
 from users.tokens import end_sessions
@@ -55,12 +56,18 @@ def enrol(*, user: User, key: str, code: str) -> tuple[Authenticator, list[str]]
 
 
 @retry_collisions
-def renew_recovery_codes(*, user: User) -> list[str]:
-    """Raises NotFound when the user has no authenticator."""
+def renew_recovery_codes(*, user: User, newest: int) -> list[str]:
+    """`newest` is the code that the user saw as the newest. Raises NotFound when they have no
+    authenticator, and RecoveryCodesRenewed when others were made since."""
     with atomic():
         _lock(user)
         if authenticator_of(user) is None:
             raise NotFound
+        if newest_recovery_code(user) != newest:
+            raise RecoveryCodesRenewed(
+                "New recovery codes were made a moment ago, and shown once. If you did not save "
+                "them, make new ones."
+            )
         codes = new_recovery_codes(user)
         _tell(user, Actor.of(user), "recovery_codes_renewed")
     return codes

@@ -57,6 +57,12 @@ class OtpInUse(LedgerError):
     status = 409
 
 
+class RecoveryCodesRenewed(LedgerError):
+    code = "recovery_codes_renewed"
+    title = "New recovery codes were made meanwhile"
+    status = 409
+
+
 class OtpMandatory(LedgerError):
     code = "otp_mandatory"
     title = "Two-step sign-in can't be turned off here: it is required of staff"
@@ -114,6 +120,12 @@ class ApiKeyNotAccepted(LedgerError):
 class ApiKeyEnded(LedgerError):
     code = "api_key_ended"
     title = "The API key is revoked or expired"
+    status = 409
+
+
+class ApiKeyMade(LedgerError):
+    code = "api_key_made"
+    title = "The API key was made before"
     status = 409
 
 

@@ -11,6 +11,7 @@ import secrets
 from math import ceil
 
 from django.conf import settings
+from django.db.models import Max
 from django.db.transaction import atomic
 from django.template.defaultfilters import pluralize
 from django.utils import timezone
@@ -40,6 +41,12 @@ def authenticator_of(user: User) -> Authenticator | None:
 
 def recovery_codes_left(user: User) -> int:
     return RecoveryCode.objects.filter(user=user, used_at__isnull=True).count()
+
+
+def newest_recovery_code(user: User) -> int:
+    """Its primary key; 0 when there is none."""
+    newest: int | None = RecoveryCode.objects.filter(user=user).aggregate(at=Max("pk"))["at"]
+    return newest or 0
 
 
 @retry_collisions

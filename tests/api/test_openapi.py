@@ -20,7 +20,13 @@ from transactions.backfill import HistoryContradicted
 from transactions.csv_lines import ImportRefused
 from transactions.errors import ExplanationMissing, ExplanationTooLong
 from transactions.import_rows import InvalidRow
-from users.errors import OtpInUse, OtpMandatory, UserChanged
+from users.errors import (
+    ApiKeyMade,
+    OtpInUse,
+    OtpMandatory,
+    RecoveryCodesRenewed,
+    UserChanged,
+)
 from users.scopes import SCOPES
 
 # Refusals that never leave by themselves, or only inside of others, and those of commands.
@@ -31,8 +37,10 @@ NOT_ANSWERED = {"error", "group_refused", "refused_before"} | {
     OtherCurrency.code,
     ExplanationMissing.code,
     ExplanationTooLong.code,
+    ApiKeyMade.code,
     OtpInUse.code,
     OtpMandatory.code,
+    RecoveryCodesRenewed.code,
     UserChanged.code,
 }
 

@@ -48,3 +48,17 @@ def test_second_factor_is_set_up_and_asked_for(office: Office) -> None:
         desk.page.get_by_role("link", name="Use a recovery code").click()
         enter(desk, recovery, "Continue")
         desk.sees("The books")
+
+
+def test_double_click_makes_one_key_and_shows_it(office: Office) -> None:
+    with office.desk() as desk:
+        desk.sign_in("admin")
+        desk.go("users/apikey/add/")
+        desk.fill(username="finance", name="double click")
+        desk.page.get_by_label("read", exact=True).check()
+        desk.page.get_by_role("button", name="Add API key").dblclick()
+        desk.sees("Copy the key now")
+        shown = desk.page.locator("#api-key").inner_text()
+        desk.go("users/apikey/?q=double+click")
+        expect(desk.rows()).to_have_count(1)
+        expect(desk.rows()).to_contain_text(shown.rpartition("_")[0])

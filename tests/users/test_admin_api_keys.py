@@ -16,7 +16,13 @@ from users.models import ApiKey, User
 
 ADD = reverse("admin:users_apikey_add")
 KEY = re.compile(r"ll_[a-z2-7]{8}_[A-Za-z0-9_-]{43}")
-FORM = {"username": "alice", "name": "shop", "scopes": ["transfer", "read"], "days": "30"}
+FORM = {
+    "key_prefix": "ll_abcdefgh",
+    "username": "alice",
+    "name": "shop",
+    "scopes": ["transfer", "read"],
+    "days": "30",
+}
 
 
 @pytest.fixture
@@ -40,7 +46,8 @@ def key_shown_in(response: Any) -> str:
 
 
 def test_added_key_is_shown_once_and_never_again(as_admin: Client, alice: User) -> None:
-    text = key_shown_in(as_admin.post(ADD, FORM))
+    prefix = as_admin.get(ADD).context["form"]["key_prefix"].value()
+    text = key_shown_in(as_admin.post(ADD, {**FORM, "key_prefix": prefix}))
     key = ApiKey.objects.get()
     parts = parts_of(text)
     assert parts is not None
@@ -54,9 +61,20 @@ def test_added_key_is_shown_once_and_never_again(as_admin: Client, alice: User) 
         assert key.secret_hash not in shown
 
 
+def test_form_sent_twice_makes_one_key(as_admin: Client, alice: User) -> None:
+    key_shown_in(as_admin.post(ADD, FORM))
+    again = as_admin.post(ADD, {**FORM, "name": "another"}, follow=True)
+    key = ApiKey.objects.get()
+    assert again.redirect_chain == [(page_of(key, "change"), 302)]
+    assert "This form was sent before: ll_abcdefgh was made then" in again.content.decode()
+    assert AuditLog.objects.filter(action="api_key.created").count() == 1
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
+        {"key_prefix": ""},
+        {"key_prefix": "ll_abcdefgH"},
         {"username": "nobody"},
         {"username": "gone"},
         {"name": " "},
@@ -112,6 +130,14 @@ def test_revocation_is_asked_for_twice_and_kept_in_the_trail(
     record = AuditLog.objects.latest("pk")
     assert (record.actor_name, record.action) == (admin.username, "api_key.revoked")
     assert (record.entity_type, record.entity_id) == ("api_key", str(shop.key.pk))
+
+
+def test_each_form_can_be_left(as_admin: Client, shop: NewApiKey) -> None:
+    assert as_admin.get(ADD).context["back"] == reverse("admin:users_apikey_changelist")
+    for page in ("rotate", "revoke"):
+        left = as_admin.get(page_of(shop.key, page))
+        assert left.context["back"] == page_of(shop.key, "change")
+        assert "Back without doing it" in left.content.decode()
 
 
 def test_key_that_does_not_exist_leads_back_to_the_list(as_admin: Client) -> None:

@@ -202,10 +202,24 @@ def test_unlocked_screen_is_not_enough(at_work: Client, path: str, phones: Phone
 
 def test_new_recovery_codes_end_the_old_ones(at_work: Client) -> None:
     before = set(RecoveryCode.objects.values_list("code_hash", flat=True))
-    codes = RECOVERY.findall(at_work.post(CODES, {"confirmed": "True"}).content.decode())
+    form = {"newest": at_work.get(CODES).context["form"]["newest"].value()}
+    codes = RECOVERY.findall(at_work.post(CODES, form).content.decode())
     after = set(RecoveryCode.objects.values_list("code_hash", flat=True))
     assert (len(codes), len(after), before & after) == (10, 10, set())
     assert actions()[-1] == "recovery_codes_renewed"
+    again = at_work.post(CODES, form, follow=True)  # a double click: those shown stay good
+    assert again.redirect_chain == [(OWN, 302)]
+    assert "New recovery codes were made a moment ago" in again.content.decode()
+    assert set(RecoveryCode.objects.values_list("code_hash", flat=True)) == after
+
+
+@pytest.mark.parametrize(
+    ("path", "back"), [(ENROL, OWN), (CODES, OWN), (OFF, OWN), (CONFIRM, INDEX)]
+)
+def test_each_form_can_be_left(at_work: Client, path: str, back: str) -> None:
+    page = at_work.get(path)
+    assert page.context["back"] == back
+    assert "Back without doing it" in page.content.decode()
 
 
 def test_turned_off_the_password_is_enough_and_other_sessions_end(
@@ -251,7 +265,7 @@ def test_unlocked_screen_is_not_enough_to_act_as_somebody_else(
     args = [finance.pk] if page == "auth_user_password_change" else []
     path, client = reverse(f"admin:{page}", args=args), stale(signed_in(admin))
     new = {"password1": "another-horse-8", "password2": "another-horse-8"}
-    key = {"username": "finance", "name": "shop", "scopes": ["withdraw"], "days": "30"}
+    key = {"key_prefix": "ll_abcdefgh", "username": "finance", "name": "x", "scopes": ["withdraw"]}
     assert client.post(path, {**new, **key})["Location"] == f"{CONFIRM}?next={path}"
     assert User.objects.get(pk=finance.pk).check_password(PASSWORD)
     assert not ApiKey.objects.exists()

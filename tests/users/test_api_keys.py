@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -294,3 +295,12 @@ def test_rotations_at_once_make_one_key() -> None:
     assert sum(isinstance(outcome, NewApiKey) for outcome in outcomes) == 1
     assert sum(isinstance(outcome, ApiKeyRotated) for outcome in outcomes) == 3
     assert ApiKey.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_form_sent_several_times_at_once_makes_one_key() -> None:
+    owners = [make_user("alice", Role.FINANCE), make_user("bob", Role.FINANCE)] * 2
+    outcomes = at_once([partial(made_for, owner, prefix="ll_abcdefgh") for owner in owners])
+    kinds = sorted(type(outcome).__name__ for outcome in outcomes)
+    assert kinds == ["ApiKeyMade", "ApiKeyMade", "ApiKeyMade", "NewApiKey"], outcomes
+    assert ApiKey.objects.get().prefix == "ll_abcdefgh"
