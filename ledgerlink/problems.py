@@ -24,6 +24,8 @@ CONTENT_TYPE = "application/problem+json"
 COMPACT = (",", ":")  # JSON separators, as DRF writes it
 CHALLENGE = 'Bearer realm="api"'
 
+NO_FIELD = "non_field_errors"
+
 Errors = dict[str, Any]
 
 
@@ -119,7 +121,7 @@ def field_errors(detail: Any) -> Errors:
     """DRF's validation detail as {field: [{code, detail}]}, nested for nested fields."""
     if isinstance(detail, dict):
         return {str(name): _leaf(inner) for name, inner in detail.items()}
-    return {"non_field_errors": _leaf(detail)}
+    return {NO_FIELD: _leaf(detail)}
 
 
 def _leaf(detail: Any) -> Any:
@@ -131,7 +133,11 @@ def _leaf(detail: Any) -> Any:
 
 
 def summary(errors: Errors) -> str:
-    return f"Check these fields: {', '.join(sorted(errors))}."
+    """Which fields to look at, and what is wrong with the whole, as sentences."""
+    fields = sorted(errors.keys() - {NO_FIELD})
+    said = [f"Check these fields: {', '.join(fields)}."] if fields else []
+    said += [error["detail"] for error in errors.get(NO_FIELD, []) if "code" in error]
+    return " ".join(said) or "The request is not valid."
 
 
 def _sentence(error: Exception) -> str:

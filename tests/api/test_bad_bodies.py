@@ -82,7 +82,7 @@ def test_json_that_is_no_object_is_refused(body: bytes, as_alice: Api) -> None:
         problem = assert_problem(as_alice.post(path, body), 400, "invalid_request")
         assert list(problem["errors"]) == ["non_field_errors"]
         (error,) = problem["errors"]["non_field_errors"]
-        assert error["detail"] == "Send a JSON object."
+        assert error["detail"] == problem["detail"] == "Send a JSON object."
     assert books() == before
 
 

@@ -97,6 +97,19 @@ def test_validation_names_every_field_however_deep() -> None:
     assert body["errors"]["lines"] == [{}, {"text": [{"code": "blank", "detail": "Empty."}]}]
 
 
+def test_what_is_wrong_with_the_whole_is_said_in_words() -> None:
+    whole = [exceptions.ErrorDetail("The period ends before it begins.", code="invalid")]
+    of_field = [exceptions.ErrorDetail("Too small.", code="min_value")]
+    said = {
+        "": "The period ends before it begins.",
+        "amount": "Check these fields: amount. The period ends before it begins.",
+    }
+    for field, detail in said.items():
+        errors: Any = {"non_field_errors": whole, **({field: of_field} if field else {})}
+        answer: Any = problems.exception_handler(exceptions.ValidationError(errors), {})
+        assert answer.data["detail"] == detail
+
+
 @pytest.mark.parametrize(
     ("view", "status"),
     [
