@@ -26,7 +26,7 @@ from balances.enums import BalanceStatus
 from balances.freezes import FROZEN
 from balances.models import Balance, Currency
 from balances.money import money
-from balances.queries import release_expired
+from balances.queries import release_expired, take_off_expired
 from ledgerlink.admin import ReadOnlyAdmin, badge, link, number_of, shown_time
 from ledgerlink.admin_lists import Search
 from ledgerlink.long_lists import Way
@@ -96,6 +96,9 @@ class BalanceAdmin(StatementAdmin):
         if number is not None:
             ways += [Way(Q(pk=number)), Way(Q(user=number))]
         return Search(reduce(or_, (way.condition for way in ways)), ways, note)
+
+    def complete(self, rows: list[Balance]) -> None:
+        take_off_expired(rows)
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None

@@ -1,6 +1,7 @@
 """Reading balances."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db.models import Q, QuerySet
@@ -9,7 +10,7 @@ from balances.cache import balance_cache
 from balances.cache import value_of as cached_form
 from balances.enums import BalanceStatus
 from balances.models import Balance
-from balances.signals import balances_read, holds_read
+from balances.signals import balances_read, holds_listed, holds_read
 
 _HOLDS = re.compile(r'"held":"(?![0.]+")')
 
@@ -65,3 +66,15 @@ def release_expired(user_id: int) -> bool:
     can't be let go of now, it stays held: nothing is promised that isn't so in the books."""
     answers = holds_read.send_robust(sender=None, user_id=user_id)
     return any(isinstance(count, int) and count > 0 for _, count in answers)
+
+
+def take_off_expired(balances: Sequence[Balance]) -> None:
+    """Let them show as held what can still be captured, as they will be once the rest is let go
+    of; nothing is written. One query, however many they are."""
+    holding = {balance.pk: balance for balance in balances if balance.held}
+    if not holding:
+        return
+    answers = holds_listed.send_robust(sender=None, balance_ids=list(holding))
+    for expired in (answer for _, answer in answers if isinstance(answer, dict)):
+        for pk, minor in expired.items():
+            holding[pk].held -= minor

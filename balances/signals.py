@@ -13,3 +13,7 @@ balances_read = Signal()
 # user_id: int, of whose balances something is held, as somebody reads what is available. Receivers
 # let go of what is held too long, and return for how many transactions. Sent like `balances_read`.
 holds_read = Signal()
+
+# balance_ids: Sequence[int], of which something is held, as a list shows them. Receivers change
+# nothing, and return how much of it is held too long, in minor units, by balance. Sent likewise.
+holds_listed = Signal()

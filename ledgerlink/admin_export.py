@@ -50,6 +50,9 @@ class ExportAdmin(ModelAdmin):  # type: ignore[type-arg] # generic in the stubs 
     export_columns: ClassVar[Sequence[Column]] = ()
     export_related: ClassVar[Sequence[str]] = ()
 
+    def complete(self, rows: list[Any]) -> None:
+        """Add to rows that are about to be shown or exported what they can't tell by themselves."""
+
     def get_urls(self) -> list[URLPattern]:
         own = [
             path(
@@ -121,6 +124,7 @@ class ExportAdmin(ModelAdmin):  # type: ignore[type-arg] # generic in the stubs 
         for start in range(0, len(batch), RELATED_AT_ONCE):
             part = batch[start : start + RELATED_AT_ONCE]
             prefetch_related_objects(part, *self.export_related)
+            self.complete(part)
             yield from part
 
     def _file(self, kind: str, sought: Sought, send: Callable[..., None]) -> Iterator[bytes]:

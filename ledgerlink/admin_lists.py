@@ -145,6 +145,7 @@ class LongList(ChangeList):
             self._sort(sortable.order_by(*ordering), place)
         # Joined to the list, they would tempt MariaDB to begin at them and to sort all it finds.
         prefetch_related_objects(self.result_list, *(self.model_admin.list_select_related or ()))
+        self.model_admin.complete(self.result_list)
         self.multi_page = self.onward is not None or self.back is not None
         self.show_full_result_count = self.can_show_all = False
         self.show_admin_actions = True

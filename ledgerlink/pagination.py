@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import Model, QuerySet, prefetch_related_objects
@@ -87,6 +87,15 @@ def page_size(request: Request) -> int:
     return int(text)
 
 
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """Rows, newest first, and where those before and after them are, if there are any."""
+
+    rows: Sequence[Row]
+    older: Cursor | None
+    newer: Cursor | None
+
+
 def paginate(
     request: Request,
     streams: Sequence[QuerySet[Row]],
@@ -95,6 +104,22 @@ def paginate(
     keys: KeyRange = EVERYWHERE,
     related: Sequence[str] = (),
 ) -> Response:
+    """The answer with one page of the union of `streams`.
+
+    Raises InvalidCursor or InvalidPageSize (400).
+    """
+    page = read_page(request, streams, keys=keys, related=related)
+    results = [represent(row) for row in page.rows]
+    return page_response(request, results, older=page.older, newer=page.newer)
+
+
+def read_page(
+    request: Request,
+    streams: Sequence[QuerySet[Row]],
+    *,
+    keys: KeyRange = EVERYWHERE,
+    related: Sequence[str] = (),
+) -> Page[Row]:
     """One page of the union of `streams`, newest (highest primary key) first, with the objects
     that are `related` to its rows.
 
@@ -111,9 +136,8 @@ def paginate(
         rows.reverse()
     has_older = more if not backwards else bool(rows)
     has_newer = more if backwards else cursor is not None and bool(rows)
-    return page_response(
-        request,
-        [represent(row) for row in rows],
+    return Page(
+        rows,
         older=Cursor(str(rows[-1].pk)) if has_older else None,
         newer=Cursor(str(rows[0].pk), backwards=True) if has_newer else None,
     )

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from ledgerlink import problems
-from ledgerlink.pagination import paginate
+from ledgerlink.pagination import page_response, read_page
 from transactions import orders
 from transactions.enums import TransactionType
 from transactions.idempotency import idempotency_of, idempotency_of_item
@@ -23,6 +23,8 @@ from transactions.queries import (
     PARTIES,
     keys_between,
     transaction_streams,
+    undone_of,
+    undone_of_each,
     visible_transactions,
 )
 from transactions.representation import (
@@ -115,13 +117,15 @@ class TransactionViewSet(ViewSet):
             whose = "Say whose: what comes in for one goes out for the other."
             raise ValidationError({"user_id": [ErrorDetail(whose, code="required")]})
         streams = transaction_streams(owner, query)
-        keys = keys_between(query)
-        return paginate(request, streams, represent_stored, keys=keys, related=PARTIES)
+        page = read_page(request, streams, keys=keys_between(query), related=PARTIES)
+        undone = undone_of_each(page.rows)
+        shown = [represent_stored(t, undone.get(t.pk, 0)) for t in page.rows]
+        return page_response(request, shown, older=page.older, newer=page.newer)
 
     def retrieve(self, request: Request, pk: UUID) -> Response:
         """One transaction; to those who are no party to it, it does not exist."""
         transaction = get_object_or_404(_visible(request).select_related(*PARTIES), pk=pk)
-        return Response(represent_stored(transaction))
+        return Response(represent_stored(transaction, undone_of(transaction)))
 
 
 def _key(request: Request, body: dict[str, Any]) -> Idempotency | None:

@@ -181,6 +181,21 @@ _COMPLETED = Q(status=TransactionStatus.COMPLETED)
 UNDONE = {"undone": Sum("amount", filter=_COMPLETED), "times": Count("pk", filter=_COMPLETED)}
 
 
+def expired_holds(balance_ids: Sequence[int], at: datetime) -> dict[int, int]:
+    """What transactions that have expired still hold of these balances, in minor units. Found by
+    when they expired: a balance may have sent a million others."""
+    expired = Transaction.objects.filter(status=TransactionStatus.PENDING, expires_at__lte=at)
+    held = only(expired, Q(source__in=balance_ids)).values_list("source").annotate(Sum("amount"))
+    return {pk: int(minor) for pk, minor in held}
+
+
+def undone_of_each(transactions: Sequence[Transaction]) -> dict[UUID, int]:
+    """How much was reversed of those of which anything was, in minor units."""
+    reversals = Transaction.objects.filter(reverses__in=transactions)
+    sums = reversals.values_list("reverses_id").annotate(**UNDONE)
+    return {pk: int(undone) for pk, undone, _times in sums if undone}
+
+
 def undone_of(transaction: Transaction) -> int:
     """How much of it was reversed, in minor units."""
     return int(Transaction.objects.filter(reverses=transaction).aggregate(**UNDONE)["undone"] or 0)

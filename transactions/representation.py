@@ -34,8 +34,13 @@ def represent_party(party: Counterparty | None) -> dict[str, Any] | None:
 
 
 def represent_transaction(
-    transaction: Transaction, from_user: Counterparty | None, to_user: Counterparty | None
+    transaction: Transaction,
+    from_user: Counterparty | None,
+    to_user: Counterparty | None,
+    *,
+    undone: int = 0,
 ) -> dict[str, Any]:
+    """`undone` is how much of it was reversed, in minor units."""
     t = transaction
     return {
         "id": str(t.pk),
@@ -45,6 +50,7 @@ def represent_transaction(
         "authorized_amount": None
         if t.authorized_amount is None
         else format_amount(t.authorized_amount, t.currency),
+        "reversed_amount": format_amount(undone, t.currency),
         "currency": t.currency,
         "from_user": represent_party(from_user),
         "to_user": represent_party(to_user),
@@ -60,9 +66,10 @@ def represent_transaction(
     }
 
 
-def represent_stored(transaction: Transaction) -> dict[str, Any]:
+def represent_stored(transaction: Transaction, undone: int) -> dict[str, Any]:
     """A transaction read from the database with both balances and their users."""
-    return represent_transaction(transaction, transaction.source.user, transaction.destination.user)
+    t = transaction
+    return represent_transaction(t, t.source.user, t.destination.user, undone=undone)
 
 
 def answer_of_outcome(outcome: Outcome, actor: Actor) -> Answer:

@@ -34,6 +34,7 @@ def test_deposit_answers_transaction_and_receivers_balance(alice: User, as_alice
         "status": "completed",
         "amount": "100.50",
         "authorized_amount": None,
+        "reversed_amount": "0.00",
         "currency": "USD",
         "from_user": None,
         "to_user": wire_party(alice),

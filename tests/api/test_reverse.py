@@ -35,6 +35,12 @@ from users.models import User
 REASON = {"reason": "damaged"}
 
 
+def reversed_amounts(api: Api, t: Transaction) -> list[str]:
+    """As the transaction says it, and as its row in the list does."""
+    row = body_of(api.get(TRANSACTIONS, reference=t.reference))["results"][-1]
+    return [body_of(api.get(f"{TRANSACTIONS}/{t.pk}"))["reversed_amount"], row["reversed_amount"]]
+
+
 def moved(asked: Order) -> Transaction:
     outcome = post_one(asked)
     assert outcome.error is None
@@ -260,6 +266,18 @@ def test_bad_field_is_named_and_nothing_stored(  # noqa: PLR0917 - three of them
         field: [code]
     }
     assert books() == before
+
+
+def test_original_tells_how_much_of_it_was_given_back(
+    paid: Transaction, as_alice: Api, as_bob: Api
+) -> None:
+    assert reversed_amounts(as_alice, paid) == ["0.00", "0.00"]
+    for part, total in (("10.00", "10.00"), ("0.01", "10.01"), ("30.00", "10.01")):
+        answer = body_of(as_bob.post(path_of(paid), {**REASON, "amount": part}))
+        assert answer.get("reversed_amount") == (None if part == "30.00" else "0.00")
+        assert reversed_amounts(as_alice, paid) == [total, total]
+    as_bob.post(path_of(paid), REASON)
+    assert reversed_amounts(as_bob, paid) == ["30.00", "30.00"]
 
 
 def test_reason_is_required(paid: Transaction, as_bob: Api) -> None:

@@ -53,6 +53,7 @@ def test_detail_is_the_same_for_both_parties_and_staff(
         "status": "completed",
         "amount": "10.00",
         "authorized_amount": None,
+        "reversed_amount": "0.00",
         "currency": "USD",
         "from_user": wire_party(alice),
         "to_user": wire_party(bob),

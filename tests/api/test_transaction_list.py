@@ -74,6 +74,7 @@ def test_list_item_is_a_transaction_without_balance(
         "status": "completed",
         "amount": "10.00",
         "authorized_amount": None,
+        "reversed_amount": "0.00",
         "currency": "USD",
         "from_user": wire_party(alice),
         "to_user": wire_party(bob),

@@ -48,6 +48,7 @@ def test_transfer_answers_transaction_and_payers_balance(
         "status": "completed",
         "amount": "30.50",
         "authorized_amount": None,
+        "reversed_amount": "0.00",
         "currency": "USD",
         "from_user": wire_party(alice),
         "to_user": wire_party(bob),

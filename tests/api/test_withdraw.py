@@ -37,6 +37,7 @@ def test_withdraw_answers_transaction_and_payers_balance(alice: User, as_alice: 
         "status": "completed",
         "amount": "40.00",
         "authorized_amount": None,
+        "reversed_amount": "0.00",
         "currency": "USD",
         "from_user": wire_party(alice),
         "to_user": None,

@@ -93,6 +93,28 @@ def test_pages_show_as_available_what_an_expired_hold_kept(
     assert balance_of(alice).held == 0
 
 
+def test_list_shows_as_available_what_expired_holds_kept(
+    auditor: User, alice: User, bob: User
+) -> None:
+    client, path = signed_in(auditor), reverse("admin:balances_balance_changelist")
+    queries = []
+    for payer, receiver in ((alice, bob), (bob, alice)):
+        fund(payer, "20.00")
+        over = [hold(payer, receiver, amount) for amount in ("1.00", "2.00")]
+        hold(payer, receiver, "5.00")
+        for pending in over:  # what is asked of the payer next lets go of them
+            expire(pending)
+        with CaptureQueriesContext(connection) as asked:
+            shown = text_of(client.get(path).content)
+        assert f"{payer.username} 20.00 USD 5.00 USD 15.00 USD" in shown
+        queries.append(len(asked))
+    assert queries[0] == queries[1]
+    exported: Any = client.get(reverse("admin:balances_balance_csv"))
+    content = b"".join(exported.streaming_content).decode()
+    assert content.count(",USD,20.00,5.00,15.00,") == 2
+    assert balance_of(bob).held == 800  # nothing was written
+
+
 def test_page_of_a_customer_without_money_says_so(auditor: User, alice: User) -> None:
     text = read(auditor, alice)
     for expected in ("No balance yet", "no money has moved", "No limits", "No notes yet"):
