@@ -11,10 +11,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from audit.enums import EntityType
 from audit.models import AuditLog, Seal
 from audit.representation import represent_record, represent_seal
 from ledgerlink.pagination import KeyRange, paginate
-from ledgerlink.serializers import MAX_ID, MomentField, PageQuery
+from ledgerlink.serializers import MAX_ID, MomentField, OneOfField, PageQuery
 from ledgerlink.texts import exactly
 from users.permissions import caller
 from users.roles import Capability
@@ -43,7 +44,7 @@ class ActorField(serializers.CharField):
 class AuditQuery(PageQuery):
     actor = ActorField(required=False)
     action = serializers.CharField(max_length=40, required=False)
-    entity_type = serializers.CharField(max_length=32, required=False)
+    entity_type = OneOfField(EntityType.values, required=False)
     entity_id = serializers.CharField(max_length=64, required=False)
     request_id = serializers.CharField(max_length=64, required=False)
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.dispatch import receiver
 from django.utils import timezone
 
+from audit.enums import EntityType
 from audit.models import AuditLog
 from balances.enums import BalanceStatus
 from balances.money import format_amount
@@ -50,13 +51,17 @@ Row = tuple[object, ...]
 
 
 def _row(
-    actor: Actor, action: str, entity: tuple[str, object], details: dict[str, Any], at: datetime
+    actor: Actor,
+    action: str,
+    entity: tuple[EntityType, object],
+    details: dict[str, Any],
+    at: datetime,
 ) -> Row:
     return (
         "" if actor.user_id is None else str(actor.user_id),
         actor.name[:NAME_MAX_LENGTH],
         action,
-        entity[0],
+        entity[0].value,
         str(entity[1])[:64],
         details,
         actor.request.request_id,
@@ -93,7 +98,7 @@ def _transaction_row(posted: Posted, at: datetime) -> Row:
         details["reverses"] = str(t.reverses_id)
         details["reason"] = t.description
     action = f"transaction.{posted.action}"
-    return _row(actor, action, ("transaction", t.pk), details | both, at)
+    return _row(actor, action, (EntityType.TRANSACTION, t.pk), details | both, at)
 
 
 def _people(asking: Actor, approved: Approved | None) -> tuple[Actor, dict[str, Any]]:
@@ -120,7 +125,7 @@ def _status_row(change: StatusChanged, at: datetime) -> Row:
         details["until"] = rfc3339(order.until)
     actor, both = _people(order.actor, order.approved)
     action = "unfrozen" if order.status == BalanceStatus.ACTIVE else "frozen"
-    entity = ("balance", change.balance.id)
+    entity = (EntityType.BALANCE, change.balance.id)
     return _row(actor, f"balance.{action}", entity, details | both, at)
 
 
@@ -134,7 +139,7 @@ def record_rebuilt_history(rebuilt: Rebuilt, actor: Actor, **_kwargs: Any) -> No
         "first_version": rebuilt.first[0].version,
         "last_version": rebuilt.last_version,
     }
-    entity = ("balance", balance.pk)
+    entity = (EntityType.BALANCE, balance.pk)
     _write([_row(actor, "balance.history_rebuilt", entity, details, timezone.now())])
 
 
@@ -153,7 +158,7 @@ def record_limit(
         "changes": changes,
         **both,
     }
-    _write([_row(actor, "limit.changed", ("limit", limit.pk), details, timezone.now())])
+    _write([_row(actor, "limit.changed", (EntityType.LIMIT, limit.pk), details, timezone.now())])
 
 
 @receiver(approval_changed, dispatch_uid="audit.record_approval")
@@ -173,7 +178,7 @@ def record_approval(approval: Approval, actor: Actor, **_kwargs: Any) -> None:
         for name in ("comment", "failure_code")
         if getattr(approval, name)
     }
-    entity = ("approval", approval.pk)
+    entity = (EntityType.APPROVAL, approval.pk)
     at = approval.decided_at or approval.requested_at
     _write([_row(actor, f"approval.{approval.status}", entity, known, at)])
 
@@ -183,7 +188,7 @@ def record_export(
     user: User, name: str, action: str, details: dict[str, Any], **_kwargs: Any
 ) -> None:
     actor = Actor.of(user)
-    _write([_row(actor, f"export.{action}", ("list", name), details, timezone.now())])
+    _write([_row(actor, f"export.{action}", (EntityType.LIST, name), details, timezone.now())])
 
 
 @receiver(users_created, dispatch_uid="audit.record_users_created")
@@ -193,7 +198,7 @@ def record_users_created(users: Sequence[User], actor: Actor, **_kwargs: Any) ->
         _row(
             actor,
             "user.created",
-            ("user", user.pk),
+            (EntityType.USER, user.pk),
             {"username": user.username, "role": str(user.role)},
             at,
         )
@@ -206,19 +211,19 @@ def record_user_changed(
     user: User, actor: Actor, action: str, changes: dict[str, Any], **_kwargs: Any
 ) -> None:
     details = {"username": user.username, **({"changes": changes} if changes else {})}
-    _write([_row(actor, f"user.{action}", ("user", user.pk), details, timezone.now())])
+    _write([_row(actor, f"user.{action}", (EntityType.USER, user.pk), details, timezone.now())])
 
 
 @receiver(login_failed, dispatch_uid="audit.record_login_failed")
 def record_login_failed(identifier: str, actor: Actor, **_kwargs: Any) -> None:
     details = {"identifier": identifier[:254]}
-    _write([_row(actor, "user.login_failed", ("user", ""), details, timezone.now())])
+    _write([_row(actor, "user.login_failed", (EntityType.USER, ""), details, timezone.now())])
 
 
 @receiver(login_locked, dispatch_uid="audit.record_login_locked")
 def record_login_locked(identifier: str, where: str, actor: Actor, **_kwargs: Any) -> None:
     details = {"identifier": identifier[:254], "where": where}
-    _write([_row(actor, "user.login_locked", ("user", ""), details, timezone.now())])
+    _write([_row(actor, "user.login_locked", (EntityType.USER, ""), details, timezone.now())])
 
 
 @receiver(api_key_changed, dispatch_uid="audit.record_api_key_changed")
@@ -226,4 +231,4 @@ def record_api_key_changed(
     key: ApiKey, actor: Actor, action: str, details: dict[str, Any], **_kwargs: Any
 ) -> None:
     known = {"name": key.name, "prefix": key.prefix, "username": key.user.username, **details}
-    _write([_row(actor, f"api_key.{action}", ("api_key", key.pk), known, timezone.now())])
+    _write([_row(actor, f"api_key.{action}", (EntityType.API_KEY, key.pk), known, timezone.now())])

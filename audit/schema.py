@@ -5,6 +5,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction
 
 from audit.api import NOBODY, AuditQuery, AuditViewSet, SealViewSet
+from audit.enums import EntityType
 from ledgerlink.schema import (
     A_TIME,
     A_TRANSACTION,
@@ -27,7 +28,7 @@ from ledgerlink.serializers import PageQuery
 NOTES.update(
     {
         "action": "What was done, such as `transaction.completed`.",
-        "entity_type": "To what kind of thing, such as `transaction` or `user`.",
+        "entity_type": "To what kind of thing.",
         "entity_id": "To which of them.",
         "request_id": "In which request.",
     }
@@ -53,7 +54,7 @@ RECORD = component(
             name=text(),
         ),
         action=text(examples=["transaction.completed"]),
-        entity_type=text(examples=["transaction"]),
+        entity_type=text(enum=EntityType.values),
         entity_id=text(examples=[A_TRANSACTION]),
         details={"type": "object", "description": "What there is to tell; secrets are left out."},
         request_id=text("Empty for commands."),

@@ -1,7 +1,7 @@
 """The base of every request body and query string: nothing unknown is ignored, nothing guessed."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache, cached_property
 from typing import Any
@@ -100,6 +100,14 @@ class TextField(serializers.CharField):
         if type(data) is not str:  # a JSON number with a point is a subclass of str
             self.fail("not_text")
         return super().to_internal_value(data)
+
+
+class OneOfField(serializers.ChoiceField):
+    """One of a few words; whoever sends another is told which there are."""
+
+    def __init__(self, choices: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(choices, **kwargs)
+        self.error_messages["invalid_choice"] = f"Give one of: {', '.join(choices)}."
 
 
 class FlagField(serializers.BooleanField):

@@ -14,6 +14,7 @@ from ledgerlink.serializers import (
     FlagField,
     IdField,
     MomentField,
+    OneOfField,
     PageQuery,
     QueryIdField,
     StrictSerializer,
@@ -179,10 +180,10 @@ def read_batch_items(items: list[Any]) -> list[dict[str, Any]]:
 class TransactionQuery(PageQuery):
     """The filters of the list; `min_amount` and `max_amount` are amounts of `currency`."""
 
-    type = serializers.ChoiceField(TransactionType.choices, required=False)
-    status = serializers.ChoiceField(TransactionStatus.choices, required=False)
+    type = OneOfField(TransactionType.values, required=False)
+    status = OneOfField(TransactionStatus.values, required=False)
     currency = CurrencyField(default=None)
-    direction = serializers.ChoiceField(["in", "out"], required=False)
+    direction = OneOfField(["in", "out"], required=False)
     reference = serializers.CharField(max_length=REFERENCE_MAX_LENGTH, required=False)
     counterparty = QueryIdField(required=False)
     reverses = serializers.UUIDField(required=False)

@@ -13,6 +13,7 @@ from ledgerlink.serializers import (
     FlagField,
     IdField,
     MomentField,
+    OneOfField,
     PageQuery,
     QueryIdField,
     StrictSerializer,
@@ -52,8 +53,8 @@ class UserBody(StrictSerializer):
 class UserQuery(PageQuery):
     username = serializers.CharField(max_length=USERNAME_MAX_LENGTH, required=False)
     email = serializers.CharField(max_length=EMAIL_MAX_LENGTH, required=False)
-    role = serializers.ChoiceField(Role.choices, required=False)
-    is_active = serializers.ChoiceField(["true", "false"], required=False)
+    role = OneOfField(Role.values, required=False)
+    is_active = OneOfField(["true", "false"], required=False)
 
     def validate_is_active(self, value: str) -> bool:
         return value == "true"

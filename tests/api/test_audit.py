@@ -60,7 +60,6 @@ def found(api: Api, **query: object) -> list[int]:
     [
         {"request_id": "REQ-42"},
         {"action": "Transaction.completed"},
-        {"entity_type": "TRANSACTION"},
     ],
     ids=str,
 )
@@ -113,6 +112,13 @@ def test_users_learn_nothing_of_the_trail(as_alice: Api) -> None:
     assert_problem(as_alice.get(AUDIT, actor="nonsense"), 403, "permission_denied")
 
 
+def test_kind_of_thing_that_is_none_is_answered_with_those_there_are(as_auditor: Api) -> None:
+    problem = assert_problem(as_auditor.get(AUDIT, entity_type="foo"), 400, "invalid_request")
+    (error,) = problem["errors"]["entity_type"]
+    kinds = "api_key, approval, balance, limit, list, transaction, user"
+    assert error == {"code": "invalid_choice", "detail": f"Give one of: {kinds}."}
+
+
 @pytest.mark.parametrize(
     ("query", "field"),
     [
@@ -120,6 +126,7 @@ def test_users_learn_nothing_of_the_trail(as_alice: Api) -> None:
         ({"actor": "01"}, "actor"),
         ({"actor": "9" * 30}, "actor"),
         ({"actor": "\u0661"}, "actor"),
+        ({"entity_type": "TRANSACTION"}, "entity_type"),
         ({"entity_id": "x" * 65}, "entity_id"),
         ({"request_id": ""}, "request_id"),
         ({"from": "yesterday"}, "from"),
