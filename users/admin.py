@@ -49,7 +49,7 @@ ACCOUNT = ("username", "email", "role", "is_active")  # what is changed of one
 class UserAdmin(CustomerAdmin, SignInAdmin, Base):
     """Added and changed by role admin, read by the other staff, deleted by nobody here."""
 
-    list_display = ("username", "email", "role_shown", "active", "created")
+    list_display = ("username", "email_shown", "role_shown", "active", "created")
     list_filter = (RoleFilter, AccountFilter, PeriodFilter)
     search_fields = ("id", "username", "email")
     search_help_text = "Beginning of a username or e-mail, or a number such as #12"
@@ -88,6 +88,10 @@ class UserAdmin(CustomerAdmin, SignInAdmin, Base):
     @badge("role", ROLE_COLOURS)
     def role_shown(self, user: User) -> str:
         return user.get_role_display()
+
+    @admin.display(description="e-mail", ordering="email")
+    def email_shown(self, user: User) -> str:
+        return user.email
 
     @admin.display(description="active", ordering="is_active", boolean=True)
     def active(self, user: User) -> bool:
