@@ -7,7 +7,7 @@ DEV      := $(VENV)/.installed-dev
 PYTHONS  := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test fuzz torture bench bench-pages bench-admin bench-dashboard bench-api bench-metrics bench-tracing pictures image-steps restore-drill screenshots check format lock schema clean
+.PHONY: help run dev test audit fuzz torture bench bench-pages bench-admin bench-dashboard bench-api bench-metrics bench-tracing pictures image-steps restore-drill screenshots check format lock schema clean
 
 # Installs one requirements file into the virtual environment: with uv where there is one.
 define install
@@ -93,6 +93,15 @@ lock: $(DEV) ## resolve requirements-lock.txt again from the requirements files
 	    --no-annotate --no-header --no-emit-index-url - | sed '/^-/d'; } > $(VENV)/lock.txt
 	@grep -q '^django==' $(VENV)/lock.txt
 	@cmp -s $(VENV)/lock.txt requirements-lock.txt || cp $(VENV)/lock.txt requirements-lock.txt
+
+audit: $(DEV) ## which pinned packages have a newer version, of those that would still do
+	@sed -n -e 's/^\([^#]*==[0-9]*\.[0-9]*\)\.[0-9.]* /\1 /' -e 's/^\([^#]*\)==\([^ ]*\) .*/\1~=\2/p' \
+	    requirements-embedded.txt requirements.txt requirements-dev.txt \
+	  | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-config \
+	    --no-annotate --no-header --no-emit-index-url - > $(VENV)/newest.txt
+	@grep -q '^django==' $(VENV)/newest.txt
+	@sed '/^[#-]/d' requirements-lock.txt | diff - $(VENV)/newest.txt | grep '^[<>]' \
+	  || echo "Every package is at its newest."
 
 schema: $(DEV) ## write docs/openapi.yaml anew from the code
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
