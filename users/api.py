@@ -19,7 +19,7 @@ from users import accounts
 from users.actors import Actor
 from users.errors import RegistrationClosed
 from users.models import User
-from users.permissions import caller
+from users.permissions import caller, may_now
 from users.queries import existing_users
 from users.representation import represent_user
 from users.roles import Capability, Role
@@ -75,7 +75,7 @@ def register(request: Request) -> User:
     """Make the user that the body describes; whoever may not manage users makes plain ones, and
     none while registration is closed."""
     asking = request.user if isinstance(request.user, User) else None
-    manages = asking is not None and asking.can(Capability.MANAGE_USERS)
+    manages = asking is not None and may_now(request, Capability.MANAGE_USERS)
     if not (manages or settings.OPEN_REGISTRATION):
         raise RegistrationClosed("Ask an administrator for an account.")
     body = RegistrationBody.read(request.data)
@@ -103,7 +103,7 @@ def _require_change(request: Request, pk: int) -> None:
     """Raises NotFound for a user the caller may not see, PermissionDenied for one they may only
     look at."""
     _visible(request, pk)
-    if pk != caller(request).pk and not caller(request).can(Capability.MANAGE_USERS):
+    if pk != caller(request).pk and not may_now(request, Capability.MANAGE_USERS):
         raise PermissionDenied
 
 
@@ -111,7 +111,7 @@ def _change(request: Request, pk: int, *, partial: bool) -> Response:
     _require_change(request, pk)
     changes = UserBody.read(request.data, partial=partial)
     managed = not accounts.MANAGED.isdisjoint(changes)
-    if managed and not caller(request).can(Capability.MANAGE_USERS):
+    if managed and not may_now(request, Capability.MANAGE_USERS):
         raise PermissionDenied
     with naming_fields():
         user = accounts.update_user(user_id=pk, changes=changes, by=Actor.of(caller(request)))

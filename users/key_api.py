@@ -17,7 +17,7 @@ from users.actors import Actor
 from users.api import naming_fields
 from users.api_keys import NewApiKey
 from users.models import ApiKey
-from users.permissions import caller
+from users.permissions import caller, may_now
 from users.representation import represent_api_key
 from users.roles import Capability
 from users.serializers import ApiKeyBody, ApiKeyQuery, RotationBody
@@ -29,7 +29,7 @@ class MayManageKeys(IsAuthenticated):
     def has_permission(self, request: Request, view: Any) -> bool:
         if not super().has_permission(request, view):
             return False
-        if not caller(request).can(Capability.MANAGE_API_KEYS):
+        if not may_now(request, Capability.MANAGE_API_KEYS):
             raise PermissionDenied
         return True
 

@@ -13,6 +13,14 @@ def caller(request: Request) -> User:
     return request.user
 
 
+def may_now(request: Request, capability: Capability) -> bool:
+    """By the role that the database has at this moment, not the one that this process remembers:
+    for what gives rights to others, who would keep them."""
+    users = User.objects.filter(pk=caller(request).pk, is_active=True, deleted_at__isnull=True)
+    user = users.first()
+    return user is not None and user.can(capability)
+
+
 def subject_id(request: Request, asked: int | None, capability: Capability) -> int:
     """Whose data the request is about: the caller's own, or those of the user `asked` for.
 
