@@ -4,11 +4,14 @@ Standard library only: `python3 -m bench.servers.packages mysql-headers` runs be
 environment holds anything.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -52,8 +55,10 @@ class Requirement:
         if self.is_met():
             return
         if os.geteuid() == 0 and shutil.which("apt-get"):
-            _apt_update()
-            _apt_get("install", "--yes", "--no-install-recommends", *self.debian)
+            with _alone():
+                if not self.is_met():
+                    _apt_update()
+                    _apt_get("install", "--yes", "--no-install-recommends", *self.debian)
             if self.is_met():
                 return
         message = (
@@ -122,6 +127,17 @@ def program(name: str) -> str:
 def _pkg_config_knows(library: str) -> bool:
     command = [program("pkg-config"), "--exists", library]
     return subprocess.run(command, check=False).returncode == 0
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """While no other run of the tests installs anything: apt-get does not wait for another."""
+    folder = os.open("/var/lib/dpkg", os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 @cache

@@ -1,6 +1,7 @@
 """A server as a child process: started on a free port, waited for, stopped by its process id."""
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -15,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+PORTS = range(10_000, 32_768)  # Linux gives connections those above, macOS those from 49152
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 
@@ -24,11 +26,13 @@ class ServerError(RuntimeError):
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nothing listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port of 127.0.0.1 that nothing listens on at this moment. It is one of those
+    that no connection gets for its own end, so that it is still free after a restart."""
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Server(ABC):
