@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -66,6 +67,20 @@ def test_every_line_is_json_with_the_ids_of_its_request(server: LedgerServer) ->
         "trace_id": trace,
     }
     assert {"gunicorn.error"} <= {line["logger"] for line in lines_of(server)}
+
+
+def test_nothing_that_is_sent_makes_a_line_of_its_own(server: LedgerServer) -> None:
+    """Nor a field of one: every line is JSON, and what was sent is only ever inside a text."""
+    forged = '\r\n{"event": "forged", "level": "critical"}\n", "event": "forged", "x": "'
+    alice, bob = register(server, "10.00"), register(server)
+    alice.transfer(bob, "1.00", description=forged, reference=forged)
+    for path in (f"transactions/{quote(forged)}", quote(forged), f"balances?x={quote(forged)}"):
+        alice.http.get(path)
+    alice.http.post("auth/login", json={"username": forged, "password": "wrong-horse-8"})
+    alice.http.post("auth/login", content=forged, headers={"Content-Type": "application/json"})
+    lines = lines_of(server)
+    assert {line["level"] for line in lines} <= {"debug", "info", "warning"}
+    assert "forged" not in {line["event"] for line in lines}
 
 
 def test_no_secret_is_printed(server: LedgerServer, env: Mapping[str, str]) -> None:

@@ -6,13 +6,16 @@ import hmac
 import json
 import re
 import secrets
+import time
 import uuid
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 import httpx
+import jwt
 import pytest
+from django.conf import settings
 
 from tests.e2e.test_production import GOOD
 from tests.e2e.world import client, manage, register
@@ -34,6 +37,7 @@ def forged(token: str) -> dict[str, str]:
     other = padded | {"user_id": "1", "role": "admin"}
     signed = f"{part({'alg': 'HS256', 'typ': 'JWT'})}.{part(other)}"
     guessed = hmac.new(b"secret", signed.encode(), hashlib.sha256).digest()
+    ours = settings.JWT_SECRET  # which the server was started with
     return {
         "another user": f"{head}.{part(other)}.{signature}",
         "no signature": f"{head}.{claims}.",
@@ -44,12 +48,17 @@ def forged(token: str) -> dict[str, str]:
         "guessed key": f"{signed}.{base64.urlsafe_b64encode(guessed).rstrip(b'=').decode()}",
         "key of their own": f"{part({'alg': 'HS256', 'jwk': {'k': 'x'}})}.{claims}.{signature}",
         "key in a file": f"{part({'alg': 'HS256', 'kid': '/dev/null'})}.{claims}.{signature}",
-        "expired": f"{head}.{part(padded | {'exp': 1})}.{signature}",
+        "expired": jwt.encode(padded | {"exp": int(time.time()) - 1}, ours),
+        "of somebody else's issuer": jwt.encode(padded | {"iss": "elsewhere"}, ours),
+        "our key, another algorithm": jwt.encode(padded, ours, algorithm="HS384"),
     }
 
 
 def test_forged_tokens_open_nothing(server: LedgerServer) -> None:
     alice = register(server)
+    claims = jwt.decode(alice.token, options={"verify_signature": False})
+    with client(server.url, jwt.encode(claims, settings.JWT_SECRET)) as http:
+        assert http.get("balances/current").status_code == 200  # so the key below is the server's
     for kind, token in forged(alice.token).items():
         with client(server.url, token) as http:
             answer = http.get("balances/current")
