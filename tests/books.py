@@ -39,7 +39,7 @@ def _hashed_once() -> str:
 
 
 def make_user(username: str, role: Role = Role.USER, **fields: Any) -> User:
-    """A user who signs in with PASSWORD; hashed once for all, since a hash takes 30 ms."""
+    """A user who signs in with PASSWORD; hashed once for all."""
     fields.setdefault("email", f"{username}@example.com")
     return User.objects.create(username=username, role=role, password=_hashed_once(), **fields)
 

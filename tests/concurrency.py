@@ -16,7 +16,7 @@ from transactions.instructions import Order, Outcome, Unit
 from transactions.processor import submit
 from transactions.signals import transactions_posted
 
-PATIENCE = 20.0  # seconds until a test gives up on what never comes
+PATIENCE = 60.0  # seconds until a test gives up on what never comes, on a busy machine
 
 Result = TypeVar("Result")
 

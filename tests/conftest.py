@@ -1,9 +1,9 @@
 """Fixtures that every test gets, and the cast: Alice owns, Bob is the counterparty, Charlie is a
 stranger; Finance, Auditor and Admin work in the back-office."""
 
+import logging
 import random
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -14,16 +14,22 @@ from pytest_django import Settings
 
 from balances.cache import balance_cache
 from balances.decimals import forget_proved
-from tests import leaks, triggers
-from tests.books import make_user
+from tests import leaks
+from tests.books import _hashed_once, make_user
+from tests.e2e.world import assert_reconciled, close_clients, environment
+from tests.emptying import empty
 from tests.phones import Phones
+from tests.servers import LedgerServer
 from transactions.processor import Processor, processor
 from users import key_usage
+from users.hashers import Argon2Hasher
 from users.identity import forget_all
 from users.models import User
 from users.roles import Role
 
 SEED = "hypothesis_seed"
+SHIPPED_COSTS = {name: getattr(Argon2Hasher, name) for name in ("time_cost", "memory_cost")}
+logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of each of thousands of requests
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -39,19 +45,13 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def flush_passes_append_only_triggers() -> Iterator[None]:
-    """Let the flush after a transactional test empty the append-only tables, whose triggers
-    refuse DELETE."""
-    teardown = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]  # private
-
-    def teardown_without_triggers(self: Any) -> None:
-        with ExitStack() as stack:
-            for alias in self._databases_names(include_mirrors=False):
-                stack.enter_context(triggers.suspended(connections[alias]))
-            teardown(self)
+def tables_are_emptied_after_a_test_that_commits() -> Iterator[None]:
+    def teardown(self: Any) -> None:
+        for alias in self._databases_names(include_mirrors=False):
+            empty(connections[alias])
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TransactionTestCase, "_fixture_teardown", teardown_without_triggers)
+        patch.setattr(TransactionTestCase, "_fixture_teardown", teardown)
         yield
 
 
@@ -74,11 +74,57 @@ def nothing_remembered(settings: Settings) -> None:
     forget_all()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def passwords_are_hashed_quickly() -> Iterator[None]:
+    """By the same algorithm, in one millisecond instead of 25."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Argon2Hasher, "time_cost", 1)
+        patch.setattr(Argon2Hasher, "memory_cost", 512)
+        yield
+
+
+@pytest.fixture
+def passwords_are_hashed_as_shipped(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, cost in SHIPPED_COSTS.items():
+        monkeypatch.setattr(Argon2Hasher, name, cost)
+    _hashed_once.cache_clear()
+    yield
+    _hashed_once.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def static_files_are_found_when_asked_for(settings: Settings) -> None:
+    """Not looked up one and all for each client that a test makes: that takes 30 ms."""
+    settings.WHITENOISE_AUTOREFRESH = True
+
+
+@pytest.fixture(autouse=True)
+def connections_are_not_kept() -> Iterator[None]:
+    yield
+    close_clients()
+
+
 @pytest.fixture(autouse=True)
 def key_uses_are_noted_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the calling thread: another one's connection can't see a test's own transaction."""
     monkeypatch.setattr(key_usage, "in_background", lambda write: write())
     key_usage.forget_uses()
+
+
+@pytest.fixture(scope="session")
+def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
+    """Books that the tests of real servers share, proved sound after the last."""
+    with environment("shared", tmp_path_factory.mktemp("shared")) as made:
+        yield made
+        assert_reconciled(made)
+
+
+@pytest.fixture(scope="session")
+def server(env: Mapping[str, str]) -> Iterator[LedgerServer]:
+    """A real gunicorn on the engine of this run: MariaDB and Redis with several processes, or
+    SQLite with one. Whoever kills a part of it waits until that is back."""
+    with LedgerServer(env) as running:
+        yield running
 
 
 @pytest.fixture

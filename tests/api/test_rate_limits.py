@@ -22,7 +22,7 @@ from tests.api.client import (
     assert_problem,
     books,
 )
-from tests.books import PASSWORD, _hashed_once, fund, make_user
+from tests.books import PASSWORD, fund, make_user
 from tests.rate_clock import RateClock
 from users.actors import Actor
 from users.api_keys import create_api_key
@@ -40,14 +40,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> RateClock:
     return RateClock(monkeypatch)
-
-
-@pytest.fixture(autouse=True)
-def quick_passwords(settings: Settings) -> Iterator[None]:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    _hashed_once.cache_clear()
-    yield
-    _hashed_once.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -117,19 +117,22 @@ def test_redis_that_holds_something_else_under_the_key_is_survived(
 
 @pytest.mark.parametrize("fault", [paused, killed])
 def test_redis_that_does_not_answer_is_left_alone_and_comes_back(
-    fault: Fault, redis_cache: RedisBalanceCache, redis_server: Redis
+    fault: Fault,
+    redis_cache: RedisBalanceCache,
+    redis_server: Redis,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     fill(redis_cache, account(3))
+    started = time.monotonic()
     with fault(redis_server):
-        started = time.monotonic()
-        assert redis_cache.read(USER).balances is None
-        first = time.monotonic() - started
-        redis_cache.fence([account(4)])
-        redis_cache.renew([account(4)])
-        redis_cache.fill(USER, "some generation", [account(4)])
-        others = time.monotonic() - started - first
-    assert first < 1.0
-    assert others < 0.1 < REST_SECONDS
+        for _ in range(10):
+            assert redis_cache.read(USER).balances is None
+            redis_cache.fence([account(4)])
+            redis_cache.renew([account(4)])
+            redis_cache.fill(USER, "some generation", [account(4)])
+        seconds = time.monotonic() - started
+    asked = sum("Redis is not available" in message for message in caplog.messages)
+    assert 1 <= asked <= 1 + seconds / REST_SECONDS
     recovers(redis_cache, 4)
 
 

@@ -125,11 +125,11 @@ def test_unknown_currency_is_refused(currency: str) -> None:
 
 @pytest.mark.parametrize("text", ["1e5000000", "9" * 1_000_000, "1" + "." * 1_000_000, "-" * 10**6])
 def test_monstrous_text_is_refused_at_once(text: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     for _ in range(100):
         with pytest.raises(InvalidAmount):
             parse_amount(text, "USD")
-    assert (time.perf_counter() - started) / 100 < 0.001
+    assert (time.thread_time() - started) / 100 < 0.001
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,19 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.desk import Desk, Office, launch
-from tests.e2e.world import assert_reconciled, close_clients, environment, manage
+from tests.e2e.world import STANDARD, assert_reconciled, environment, manage
 from tests.servers import LedgerServer
 
 
+@pytest.fixture(autouse=True, scope="package")
+def once() -> None:
+    if STANDARD:
+        pytest.skip("what a browser shows does not depend on the database")
+
+
 @pytest.fixture(autouse=True)
-def nothing_remembered() -> Iterator[None]:
-    """The caches of the server under test are its own; connections to it are not kept."""
-    yield
-    close_clients()
+def nothing_remembered() -> None:
+    """The caches of the server under test are its own."""
 
 
 @pytest.fixture(scope="package")

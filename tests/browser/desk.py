@@ -23,6 +23,11 @@ from bench.servers.packages import CHROMIUM, program
 PASSWORD = "demo-pass-1234"  # as seed_demo prints it
 DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
+PROTECTED = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+}
 WAIT = 20_000.0  # milliseconds: for a condition on a busy machine
 _ARGUMENTS = (
     "--no-sandbox",
@@ -76,6 +81,8 @@ class Desk:
         answer = self.page.goto(f"{self.url}/admin/{path}")
         assert answer is not None
         assert answer.ok, f"{path}: {answer.status}"
+        assert answer.headers.items() >= PROTECTED.items(), path
+        assert "default-src 'self'" in answer.headers["content-security-policy"], path
 
     def sign_in(self, username: str, password: str = PASSWORD) -> None:
         self.go("login/")

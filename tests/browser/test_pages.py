@@ -13,7 +13,7 @@ from playwright.sync_api import Download, ViewportSize, expect
 from pypdf import PdfReader
 
 from tests.browser.desk import DESKTOP, PASSWORD, PHONE, Desk, Office
-from tests.e2e.world import STANDARD, register
+from tests.e2e.world import register
 from tests.servers import LedgerServer
 from tests.spreadsheets import cells
 
@@ -90,13 +90,13 @@ def key(office: Office) -> str:
         return desk.page.url.split("/")[-3]
 
 
-@pytest.mark.skipif(STANDARD, reason="looks do not depend on the database; it takes a minute")
 @pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_every_page_fits_and_can_be_used_by_all(
     office: Office, key: str, size: ViewportSize, colours: str
 ) -> None:
-    """That the browser's console says nothing is seen to by the desk."""
+    """That the browser's console says nothing, and which headers there are, is seen to by the
+    desk."""
     with office.desk("admin", size, dark=colours == "dark") as desk:
         found = [f"{path}: {said}" for path in pages(desk, key) for said in desk.obstacles()]
     assert not found, "\n".join(found)

@@ -18,7 +18,7 @@ from bench.servers.process import REPOSITORY
 from tests.e2e.world import assert_reconciled, environment
 from tests.servers import LedgerServer
 
-SECONDS = int(os.environ.get("FUZZ_SECONDS", "20"))
+SECONDS = int(os.environ.get("FUZZ_SECONDS", "10"))
 # The bounded run asks the same each time, so that it tells of a change; `make fuzz` explores.
 SEED = [] if "FUZZ_SECONDS" in os.environ else ["--seed=1"]
 

@@ -182,7 +182,7 @@ def test_a_collector_that_is_gone_costs_nothing(env: Mapping[str, str], why: str
             stopping = time.monotonic()
         finally:
             server.stop()
-        assert time.monotonic() - stopping < 10
+        assert time.monotonic() - stopping < 25  # seconds: after 30 it would be killed
 
 
 def test_off_imports_nothing_of_opentelemetry(env: Mapping[str, str]) -> None:

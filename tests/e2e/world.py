@@ -21,7 +21,7 @@ from tests.databases import own_database
 from tests.servers import LedgerServer
 
 STANDARD = bool(settings.DB_HOST)  # MariaDB and Redis; else SQLite and one process
-WORKERS = 3 if STANDARD else 1
+WORKERS = 2 if STANDARD else 1
 PASSWORD = "correct-horse-7"
 TIMEOUT = 20.0  # seconds; a request that takes longer hangs
 

@@ -1,5 +1,7 @@
-"""Many clients at once, for a while, and what each was answered."""
+"""Many clients at once, for a while, and what each was answered; servers that stand still."""
 
+import os
+import signal
 import threading
 import time
 import uuid
@@ -11,6 +13,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from bench.servers.process import Server
 from tests.e2e.world import Account
 
 SECONDS = 1.0
@@ -37,6 +40,7 @@ class Sent:
     to: Account
     key: str
     answer: httpx.Response | None = None
+    waits: bool = True
 
     def send(self) -> None:
         try:
@@ -45,12 +49,15 @@ class Sent:
             raise  # a request that hangs is a failure, not a broken connection
         except httpx.TransportError:
             self.answer = None
+        finally:
+            self.waits = False
 
 
 @dataclass
 class Storm:
     """Payments of 1.00 that go on until the end."""
 
+    routes: int
     over: threading.Event = field(default_factory=threading.Event)
     sent: list[Sent] = field(default_factory=list)
 
@@ -66,6 +73,10 @@ class Storm:
     def codes(self) -> Counter[int]:
         return codes([one.answer for one in self.sent if one.answer is not None])
 
+    def all_wait(self) -> bool:
+        """Whether each route has a payment that was not answered yet."""
+        return sum(one.waits for one in self.sent) == self.routes
+
     @property
     def acknowledged(self) -> set[str]:
         """The ids of the transactions that were answered with 201."""
@@ -76,7 +87,7 @@ class Storm:
 @contextmanager
 def storm(*routes: tuple[Account, Account]) -> Iterator[Storm]:
     """Pay along each route (payer, receiver) in a thread of its own while the block runs."""
-    running = Storm()
+    running = Storm(len(routes))
     with ThreadPoolExecutor(len(routes)) as pool:
         payers = [pool.submit(running.pay, payer, to) for payer, to in routes]
         try:
@@ -85,6 +96,16 @@ def storm(*routes: tuple[Account, Account]) -> Iterator[Storm]:
             running.over.set()
     for payer in payers:
         payer.result()
+
+
+@contextmanager
+def stopped(server: Server) -> Iterator[None]:
+    """It stands still inside, and goes on where it was."""
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
 
 
 def rage(running: Storm, until: Callable[[], bool] = lambda: True) -> None:

@@ -122,7 +122,7 @@ def test_batch_that_a_lock_holds_up_is_given_up_in_time(
     with kept_locked(House.EXTERNAL):
         begun = time.monotonic()
         results = post_units([Unit([deposit(alice, "1.00")]) for _ in range(50)])
-        assert time.monotonic() - begun < 4  # seconds: each part for itself would take a minute
+        assert time.monotonic() - begun < 20  # seconds: each part for itself would take a minute
     assert {type(result) for result in results} == {Unavailable}
     assert amount_of(alice) == 1_000
     assert post_one(deposit(alice, "1.00")).error is None

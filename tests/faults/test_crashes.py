@@ -90,7 +90,7 @@ def test_server_that_is_told_to_end_answers_what_it_took(env: Mapping[str, str])
             started = time.monotonic()
             os.kill(server.pid, signal.SIGTERM)
             eventually(lambda: not server.is_running())
-            assert time.monotonic() - started < 10  # seconds
+            assert time.monotonic() - started < 25  # seconds: after 30 they would be killed
         assert set(running.codes) <= {201, 503}
         assert "Traceback" not in server.output()
         server.start()

@@ -97,7 +97,7 @@ def test_refusal_tells_where_but_not_what() -> None:
     ["9" * 1_000_000, "1e" + "9" * 1_000_000, "[" * 1_000_000, '["' + "\\u0061" * 150_000 + '"]'],
 )
 def test_monstrous_body_costs_next_to_nothing(body: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     with suppress(ParseError):
         parse(body)
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5  # seconds of CPU

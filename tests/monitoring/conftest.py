@@ -1,6 +1,5 @@
 """The real server, whose metrics the real Prometheus reads every second."""
 
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,8 +12,6 @@ from tests.e2e.world import close_clients, environment, manage
 from tests.monitoring.prometheus import Prometheus
 from tests.monitoring.traffic import QUEUE_SIZE, Traffic
 from tests.servers import LedgerServer
-
-logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of each of many requests
 
 TOKEN = "a-token-of-the-tests-that-is-long-enough-7d1f"
 

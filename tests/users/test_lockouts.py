@@ -1,6 +1,6 @@
 """Guessing passwords locks the name for a while, for strangers, and tells them nothing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from pytest_django import Settings
 from audit.models import AuditLog
 from tests.api.client import API, Api, assert_problem
 from tests.back_office import signed_in
-from tests.books import PASSWORD, _hashed_once, make_user
+from tests.books import PASSWORD, make_user
 from tests.clock import Clock, utc
 from tests.concurrency import at_once
 from users.lockouts import locks_of
@@ -28,13 +28,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def quick_to_lock(settings: Settings) -> Iterator[None]:
+def quick_to_lock(settings: Settings) -> None:
     settings.LOGIN_LOCKOUT_FAILURES = LIMIT
     settings.LOGIN_LOCKOUT_MINUTES = 30
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    _hashed_once.cache_clear()
-    yield
-    _hashed_once.cache_clear()
 
 
 @pytest.fixture
