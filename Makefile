@@ -7,7 +7,7 @@ DEV      := $(VENV)/.installed-dev
 PYTHONS  := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test audit fuzz torture bench bench-pages bench-admin bench-dashboard bench-api bench-metrics bench-tracing pictures image-steps restore-drill screenshots check format lock schema clean
+.PHONY: help run dev test audit fuzz torture mutants bench bench-pages bench-admin bench-dashboard bench-api bench-metrics bench-tracing pictures image-steps restore-drill screenshots check format lock schema clean
 
 # Installs one requirements file into the virtual environment: with uv where there is one.
 define install
@@ -62,6 +62,9 @@ fuzz: $(DEV) ## thousands of requests made up from the OpenAPI document, on each
 torture: $(DEV) ## kills, outages and faults again and again, each round with another seed (SECONDS=3600)
 	@TORTURE_SECONDS=$(or $(SECONDS),3600) $(BIN)/python -m tests.torture $(ARGS)
 
+mutants: $(DEV) ## small errors put into the posting engine and the balances: do the tests see them?
+	@$(BIN)/python -m tests.mutants $(ARGS)
+
 image-steps: $(DEV) ## build and run the image without a container engine (root, Linux)
 	@$(BIN)/python -m tests.image.steps
 
@@ -107,7 +110,7 @@ schema: $(DEV) ## write docs/openapi.yaml anew from the code
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 
 clean: ## remove the virtual environment and caches; var/ (the data) stays
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis staticfiles
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis mutants staticfiles
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The development set holds the embedded one, so it stamps both: neither target undoes the other.

@@ -66,7 +66,7 @@ def read_typed_amount(typed: str, currency: str, *, may_be_zero: bool = False) -
     number = _without_currency(text, currency)
     whole, point, decimals = number.partition(".")
     if point:
-        _check_decimals(number, whole, decimals)
+        _check_decimals(number, decimals)
     digits = _without_separators(whole, alone=not point)
     if len(digits) > 1 and digits.startswith("0"):
         raise InvalidAmount(f"“{number}” begins with a zero. {_EXAMPLES}")
@@ -106,7 +106,7 @@ def _check_currency(named: str, currency: str) -> None:
     raise InvalidAmount(f"“{named}” is not understood. {_EXAMPLES}")
 
 
-def _check_decimals(number: str, whole: str, decimals: str) -> None:
+def _check_decimals(number: str, decimals: str) -> None:
     if not decimals:
         raise InvalidAmount(f"Nothing follows the point. {_EXAMPLES}")
     if "." in decimals:

@@ -248,7 +248,7 @@ def _settle(book: Book, order: Settlement) -> Outcome:
 def _reverse(book: Book, order: Reversal) -> Outcome:
     """A reversal is a movement like any other, back from the receiver to the payer."""
     original = book.transaction_of(order)
-    done = book.reversed_amounts.setdefault(original.pk, 0)
+    done = book.reversed_amounts[original.pk]
     left = original.amount - done
     amount = left if order.amount is None else order.amount
     refusal = refusal_of_reversal(original, amount, left)

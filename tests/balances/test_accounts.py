@@ -12,7 +12,7 @@ from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from balances.accounts import Account, ConcurrentUpdate, lock_accounts, save_accounts
-from balances.enums import AccountKey, House
+from balances.enums import AccountKey, BalanceStatus, House
 from balances.models import Balance
 from balances.money import MAX_BALANCE
 from balances.openings import Opening
@@ -116,6 +116,17 @@ def test_stale_account_is_not_saved(alice: User) -> None:
     with pytest.raises(ConcurrentUpdate), atomic():
         save_accounts([account], timezone.now())
     assert balance_of(alice).amount == 1_100
+
+
+def test_stale_account_that_was_frozen_is_not_saved(alice: User) -> None:
+    fund(alice, "10.00")
+    account = account_of(alice)
+    fund(alice, "1.00")
+    account.change_status(BalanceStatus.FROZEN, until=None, reason="lost", at=timezone.now())
+    with pytest.raises(ConcurrentUpdate), atomic():
+        save_accounts([account], timezone.now())
+    kept = balance_of(alice)
+    assert (kept.amount, kept.status, kept.version) == (1_100, BalanceStatus.ACTIVE, 2)
 
 
 def test_one_stale_account_among_many_saves_none(alice: User, bob: User) -> None:

@@ -61,6 +61,11 @@ def test_currency_in_use_that_is_not_configured_is_found(db: None) -> None:
     ]
 
 
+@pytest.mark.parametrize(("item", "code"), [("ABC:0", "ABC"), ("BITCOIN8:8", "BITCOIN8")])
+def test_code_of_an_extra_currency_has_three_to_eight_characters(item: str, code: str) -> None:
+    assert parse_extra_currencies([item]) == {code: int(item[-1])}
+
+
 @pytest.mark.parametrize(
     "item",
     [
@@ -72,7 +77,7 @@ def test_currency_in_use_that_is_not_configured_is_found(db: None) -> None:
         "BTC:x",
         "btc:8",
         "BT:8",
-        "BITCOINCASH:8",
+        "BITCOINXX:8",
         "B C:8",
         "",
         "BTC:8:1",

@@ -14,6 +14,7 @@ from balances.money import (
     InvalidAmount,
     TooManyDecimals,
     UnknownCurrency,
+    exact,
     format_amount,
     parse_amount,
 )
@@ -148,6 +149,16 @@ def test_monstrous_text_is_refused_at_once(text: str) -> None:
 )
 def test_amount_is_shown_with_the_currencys_decimals(minor: int, currency: str, text: str) -> None:
     assert format_amount(minor, currency) == text
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "shown"),
+    [(-10_050, "USD", "-100.50"), (2**63 - 1, "BHD", "9223372036854775.807"), (7, "JPY", "7")],
+)
+def test_exact_amount_keeps_all_decimals_of_its_currency(
+    minor: int, currency: str, shown: str
+) -> None:
+    assert str(exact(minor, currency)) == shown
 
 
 @given(st.integers(1, MAX_AMOUNT), st.sampled_from(sorted(currencies())))

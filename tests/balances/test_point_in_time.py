@@ -150,6 +150,15 @@ def test_amounts_over_time_are_those_at_each_moment(alice: User, bob: User) -> N
     assert (found, len(captured)) == (expected, 1)
 
 
+def test_amounts_over_time_of_what_never_moved_are_zero(alice: User) -> None:
+    empty, moments = opened(alice, "EUR"), [minute(1), minute(2)]
+    assert amounts_over_time([empty], moments) == {empty.pk: [0, 0]}
+    assert amounts_over_time([], moments) == {}
+    moved = append_entries(opened(alice), [minute(1)])
+    assert amounts_over_time([moved, empty], []) == {moved.pk: [], empty.pk: []}
+    assert amounts_over_time([moved], [minute(0), minute(1), minute(1.5)]) == {moved.pk: [0, 0, 1]}
+
+
 def balance_before(balance: Balance, moment: datetime) -> int:
     """By walking through all of them."""
     return BalanceHistory.objects.filter(balance=balance, created_at__lt=moment).count()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from balances.money import MAX_AMOUNT, InvalidAmount, format_amount, grouped
+from balances.money import MAX_AMOUNT, InvalidAmount, TooManyDecimals, format_amount, grouped
 from balances.typed_amounts import read_typed_amount
 
 
@@ -36,6 +36,7 @@ from balances.typed_amounts import read_typed_amount
         ("1,234.50 usd", "USD", 123_450),
         ("$5 USD", "USD", 500),
         ("9,999,999,999,999,999.99 USD", "USD", MAX_AMOUNT),
+        ("1" + " " * 36 + "USD", "USD", 100),
     ],
 )
 def test_typed_amount_is_understood(typed: str, currency: str, minor: int) -> None:
@@ -54,7 +55,7 @@ def test_typed_amount_is_understood(typed: str, currency: str, minor: int) -> No
         ("0,500", "USD", "invalid_amount", "type a point: 0.500"),
         ("1,2345", "USD", "invalid_amount", "type a point"),
         ("1.234", "USD", "too_many_decimals", "type 1,234 or 1234."),
-        ("1.234.567", "USD", "invalid_amount", "more than one point"),
+        ("1.234.567", "USD", "invalid_amount", "“1.234.567” has more than one point"),
         ("1,234.567", "USD", "too_many_decimals", "USD has 2 decimals"),
         ("1,23,456.00", "USD", "invalid_amount", "groups of three"),
         ("12,34,567", "USD", "invalid_amount", "groups of three"),
@@ -68,6 +69,7 @@ def test_typed_amount_is_understood(typed: str, currency: str, minor: int) -> No
         (".", "USD", "invalid_amount", "Nothing follows the point"),
         ("1.50", "JPY", "too_many_decimals", "JPY has 0 decimals"),
         ("007", "USD", "invalid_amount", "begins with a zero"),
+        ("05", "USD", "invalid_amount", "“05” begins with a zero"),
         ("0", "USD", "amount_not_positive", "more than zero"),
         ("0.00", "USD", "amount_not_positive", "more than zero"),
         ("-5", "USD", "amount_not_positive", "without a minus"),
@@ -75,6 +77,9 @@ def test_typed_amount_is_understood(typed: str, currency: str, minor: int) -> No
         ("$-5", "USD", "amount_not_positive", "without a minus"),
         ("5-", "USD", "amount_not_positive", "without a minus"),
         ("(5.00)", "USD", "amount_not_positive", "without a minus"),
+        ("(5", "USD", "invalid_amount", "“(” is not understood"),
+        ("5)", "USD", "invalid_amount", "“)” is not understood"),
+        ("1" + " " * 37 + "USD", "USD", "amount_too_large", "at most 18 digits"),
         ("+5", "USD", "invalid_amount", "“+” is not understood"),
         ("€5", "USD", "currency_mismatch", "in €, but the balance is in USD"),
         ("5 EUR", "USD", "currency_mismatch", "in EUR, but the balance is in USD"),
@@ -101,6 +106,13 @@ def test_typed_amount_is_refused_in_plain_words(
     with pytest.raises(Exception) as refused:  # noqa: PT011 - its code is looked at below
         read_typed_amount(typed, currency)
     assert (getattr(refused.value, "code", None), said in str(refused.value)) == (code, True)
+
+
+@pytest.mark.parametrize("typed", ["1.2345", "1,234.567", ".123"])
+def test_what_can_be_no_thousands_is_not_taken_for_some(typed: str) -> None:
+    with pytest.raises(TooManyDecimals) as refused:
+        read_typed_amount(typed, "USD")
+    assert "thousands" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

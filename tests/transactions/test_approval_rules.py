@@ -120,7 +120,9 @@ def test_nobody_takes_back_alone_or_with_others_what_they_paid(
         ):
             assert isinstance(post_one(order).error, NotAllowed)
     third = Approved(uuid4(), Actor.of(make_user("third", Role.FINANCE)))
-    assert post_one(reverse(moved, actor=Actor.of(second), approved=third)).error is None
+    back = post_one(reverse(moved, actor=Actor.of(second), approved=third)).transaction
+    assert back is not None
+    assert (back.requested_by, back.approved_by_id) == (second, third.by.user_id)
 
 
 def test_role_of_the_second_person_is_judged_by_the_engine_as_well(

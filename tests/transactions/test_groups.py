@@ -129,3 +129,20 @@ def test_group_with_a_key_of_another_request_moves_nothing(alice: User, bob: Use
     kinds = [type(outcome.error) for outcome in outcomes]
     assert kinds == [errors.GroupRefused, errors.IdempotencyKeyReused]
     assert amount_of(bob) == 100
+
+
+def test_group_with_a_refusal_that_is_replayed_shows_it_again(alice: User, bob: User) -> None:
+    fund(alice, "1.00")
+    first = post_one(transfer(alice, bob, "5.00", idempotency=idempotency("k")))
+    fund(alice, "9.00")
+    other, again = post_directly(
+        [
+            transfer(alice, bob, "1.00", group="g"),
+            transfer(alice, bob, "5.00", group="g", idempotency=idempotency("k")),
+        ]
+    )
+    assert again.replayed
+    assert (again.transaction, first.transaction is None) == (first.transaction, False)
+    assert "insufficient_funds" in str(other.error)
+    assert amount_of(bob) == 0
+    assert Transaction.objects.filter(status="failed").count() == 1

@@ -2,6 +2,7 @@
 
 import pytest
 from django.dispatch import Signal
+from uuid_utils.compat import uuid7
 
 from audit.models import AuditLog
 from balances.enums import BalanceStatus, House
@@ -374,3 +375,14 @@ def test_reversal_gives_back_what_the_same_batch_spends(
     assert codes(outcomes) == ["insufficient_funds", None, None]
     assert amount_of(charlie) == 10_000
     assert_reconciled()
+
+
+def test_reversal_has_the_id_that_was_chosen_for_it(alice: User, bob: User) -> None:
+    """By which a commit that nobody heard of is found again."""
+    fund(alice, "10.00")
+    moved = post_one(transfer(alice, bob, "10.00")).transaction
+    assert moved is not None
+    chosen = uuid7()
+    back = post_one(reverse(moved, id=chosen)).transaction
+    assert back is not None
+    assert (back.pk, back.reverses_id) == (chosen, moved.pk)
