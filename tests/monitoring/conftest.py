@@ -16,6 +16,11 @@ from tests.servers import LedgerServer
 TOKEN = "a-token-of-the-tests-that-is-long-enough-7d1f"
 
 
+@pytest.fixture(autouse=True)
+def connections_are_not_kept() -> None:
+    """Those of the traffic are, to the end of the module."""
+
+
 @dataclass(frozen=True)
 class Monitored:
     """`env` is that of the server, for management commands."""
