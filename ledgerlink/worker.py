@@ -1,22 +1,28 @@
-"""The worker that serves: gunicorn's threads, which get a request only once all of it is there.
+"""The worker that serves: threads that take turns at the poller, and serve whole requests only.
 
-A client that sends or reads slowly costs a connection, never a thread, so that hundreds of them
-hold up nobody. gunicorn's own worker lends each a thread for as long as it likes, and waits for
-each that does not close its end in the loop that serves all others.
+The thread whose turn it is takes a connection that has something to read and ends its turn. It
+reads what is there, without waiting, and serves the request if all of it has come; if not, the
+connection goes back to the poller. So a client that sends slowly costs a connection, never a
+thread, and no request is handed from one thread to another, which takes Python longer than many a
+request does.
 """
 
+import math
+import os
 import re
 import selectors
 import socket
+import threading
 import time
 from collections import deque
-from contextlib import suppress
-from functools import partial
+from select import select
 from typing import Any
 
 from django.conf import settings
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import (  # type: ignore[import-untyped]
     STOP_KEEPALIVE_LINGER,
+    TConn,
     ThreadWorker,
 )
 
@@ -30,13 +36,26 @@ _CONTINUE = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*\r\n", re.IGNORECAS
 _BLANK = re.compile(rb"[\r\n]*")
 
 
-class Arriving:
-    """What has come of a request, and how many bytes it will have."""
+class NoAccessLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
+    """The application writes the line of a request; gunicorn would gather one that goes nowhere."""
 
-    def __init__(self, received: bytes) -> None:
+    def access(self, resp: Any, req: Any, environ: Any, request_time: Any) -> None:
+        """Nothing."""
+
+
+class Arriving:
+    """What has come of a request, since when (time.monotonic()), and how many bytes it has."""
+
+    def __init__(self, received: bytes = b"") -> None:
         self.received = bytearray(received)
+        self.since = time.monotonic()
         self.size = 0  # 0: the head is not whole
         self.is_refused = False  # before its body is read
+
+    def add(self, chunk: bytes) -> None:
+        if not self.received:
+            self.since = time.monotonic()
+        self.received += chunk
 
     def is_whole(self, connection: socket.socket) -> bool:
         """Also when there is no sense in waiting for the rest."""
@@ -66,55 +85,134 @@ class Arriving:
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """Of gunicorn's worker it keeps how a request is parsed and answered (`handle`).
+
+    A connection is either served by a thread, or in the poller and in `_waiting`: whoever takes it
+    out of there has it to itself. `_open` has them all.
+    """
+
     alive: bool
 
     def init_process(self) -> None:
-        self._lingering: deque[Any] = deque()
-        super().init_process()
+        self.poller = selectors.DefaultSelector()
+        self._turn = threading.Lock()
+        self._ready: deque[Any] = deque()  # taken out, for the threads whose turn is next
+        self._open: set[Any] = set()
+        self._waiting: set[Any] = set()
+        self.keepalived_conns = self._waiting  # gunicorn asks how many there are
+        self._accept_lock = threading.Lock()
+        super(ThreadWorker, self).init_process()
 
-    def is_parent_alive(self) -> bool:
-        """A worker whose master is gone ends as it does when told to: it keeps no connection."""
-        self.alive = self.alive and bool(super().is_parent_alive())
-        return bool(self.alive)
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """SIGTERM: end what has begun. The signal ends the pause of `run`."""
+        self.alive = False
 
-    def enqueue_req(self, conn: Any) -> None:
-        """Of a connection that is new, has more to read, or has read ahead."""
-        if self.cfg.is_ssl:  # only a thread can decrypt it
-            super().enqueue_req(conn)
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """SIGQUIT, SIGINT: end at once."""
+        super(ThreadWorker, self).handle_quit(sig, frame)
+
+    def run(self) -> None:
+        self.set_accept_enabled(True)
+        for number in range(self.cfg.threads):
+            threading.Thread(target=self._serve, name=f"server-{number}", daemon=True).start()
+        # A worker whose master is gone ends as it does when told to: it frees the port.
+        while self.alive and self.is_parent_alive():
+            self.notify()
+            self._pause(1.0)
+            self._close_late(time.monotonic())
+            if len(self._open) < self.worker_connections:
+                self.set_accept_enabled(True)
+        self.alive = False
+        self._end()
+
+    def _end(self) -> None:
+        """Let the requests in flight be answered, and those on their way for a moment."""
+        self.set_accept_enabled(False)
+        now = time.monotonic()
+        idle_until, until = now + STOP_KEEPALIVE_LINGER, now + self.cfg.graceful_timeout
+        while self._open and (now := time.monotonic()) < until:
+            self.notify()
+            self._pause(0.05)
+            self._close_late(now if now < idle_until else math.inf)
+
+    def _pause(self, seconds: float) -> None:
+        """Until a signal comes, at most that long."""
+        readable, _, _ = select([self.PIPE[0]], [], [], seconds)
+        if readable:
+            os.read(self.PIPE[0], 64)
+
+    def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - gunicorn's
+        with self._accept_lock:
+            super().set_accept_enabled(enabled)
+
+    # --- What each thread does ---
+
+    def _serve(self) -> None:
+        while True:
+            conn = None
+            try:
+                conn = self._take()
+                self._attend(conn)
+            except Exception:
+                self.log.exception("a connection is given up")
+                self._drop(conn)
+
+    def _take(self) -> Any:
+        """Wait for one's turn, and in it for a connection that has something to read."""
+        with self._turn:
+            while not self._ready:
+                for key, _ in self.poller.select():
+                    if not isinstance(key.data, TConn):
+                        self.accept(key.fileobj)
+                    elif self._claim(key.data):
+                        self._ready.append(key.data)
+            return self._ready.popleft()
+
+    def accept(self, listener: Any) -> None:
+        """A new connection; beyond gunicorn's limit none, until there is room again."""
+        if len(self._open) >= self.worker_connections:
+            self.set_accept_enabled(False)
             return
-        conn.init()
-        conn.close = partial(self._close, conn)
-        conn.arriving = Arriving(conn.parser.unreader.take_buffered())
-        if self._has_arrived(conn):
-            self._hand_over(conn)
+        try:
+            sock, address = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):  # another process was quicker
             return
-        patience = REQUEST_SECONDS if self.alive else STOP_KEEPALIVE_LINGER
-        conn.timeout = time.monotonic() + patience
-        self.pending_conns.append(conn)
-        self.poller.register(
-            conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn)
-        )
+        except OSError:  # no file may be opened any more
+            self.log.exception("a connection could not be accepted")
+            self.set_accept_enabled(False)
+            return
+        conn = TConn(self.cfg, sock, address, listener.getsockname())
+        conn.arriving = Arriving()
+        conn.is_leaving = False
+        self._open.add(conn)
+        self._wait_for_more(conn)
 
-    def on_pending_socket_readable(self, conn: Any, client: Any) -> None:
-        if self._has_arrived(conn):
-            self.poller.unregister(client)
-            self.pending_conns.remove(conn)
-            self._hand_over(conn)
-
-    def _hand_over(self, conn: Any) -> None:
-        conn.parser.unreader.unread(bytes(conn.arriving.received))
-        conn.arriving.received.clear()
-        super().enqueue_req(conn)
+    def _attend(self, conn: Any) -> None:
+        """Serve the requests that are there; then the connection waits for more, or leaves."""
+        if conn.is_leaving:
+            self._throw_away(conn)
+            return
+        while self._has_arrived(conn):
+            conn.init()
+            conn.parser.unreader.unread(bytes(conn.arriving.received))
+            if not self.handle(conn):
+                self._leave(conn)
+                return
+            conn.arriving = Arriving(conn.parser.unreader.take_buffered())
+            if not conn.arriving.received:
+                break
+        self._wait_for_more(conn)
 
     def _has_arrived(self, conn: Any) -> bool:
         """Reads what is there, without waiting. True as well when the client is gone."""
+        if self.cfg.is_ssl:  # only a read that waits can decrypt it
+            return True
         arriving: Arriving = conn.arriving
-        conn.sock.setblocking(False)
         try:
             if arriving.received and arriving.is_whole(conn.sock):
                 return True
-            chunk = conn.sock.recv(CHUNK)
-            arriving.received += chunk
+            chunk = conn.sock.recv(CHUNK, socket.MSG_DONTWAIT)
+            arriving.add(chunk)
             return not chunk or arriving.is_whole(conn.sock) or self._is_too_much(arriving)
         except BlockingIOError:
             return False
@@ -124,7 +222,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
     def _is_too_much(self, arriving: Arriving) -> bool:
         if len(arriving.received) < CHUNK:
             return False
-        waiting = sum(len(conn.arriving.received) for conn in self.pending_conns)
+        waiting = sum(len(conn.arriving.received) for conn in tuple(self._open))
         return waiting > WAITING_BYTES
 
     def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:  # noqa: FBT001 - gunicorn's
@@ -132,40 +230,56 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         refused = not self.cfg.is_ssl and conn.arriving.is_refused
         return not refused and bool(super()._keepalive_after(conn, keepalive))
 
-    def _cap_keepalive(self, deadline: float) -> None:
-        """A worker that ends waits no longer for requests that are not whole."""
-        super()._cap_keepalive(deadline)
-        for conn in self.pending_conns:
-            conn.timeout = min(conn.timeout, deadline)
+    # --- How connections wait, and end ---
 
-    def _close(self, conn: Any, graceful: bool = False) -> None:  # noqa: FBT001, FBT002 - gunicorn's
-        """Graceful: after the client has closed, which it does once it has read its answer. What
-        it still sends is thrown away; closing on it would make the client lose the answer."""
-        with suppress(OSError):
-            if graceful:
-                conn.sock.setblocking(False)
-                conn.sock.shutdown(socket.SHUT_WR)
-                conn.timeout = time.monotonic() + LINGER_SECONDS
-                self.poller.register(
-                    conn.sock, selectors.EVENT_READ, partial(self._throw_away, conn)
-                )
-                self._lingering.append(conn)
-                return
-        conn.sock.close()
+    def _wait_for_more(self, conn: Any) -> None:
+        """Of the request that has begun, or of the next one."""
+        patience = REQUEST_SECONDS if conn.arriving.received else self.cfg.keepalive
+        self._wait(conn, conn.arriving.since + patience)
 
-    def _throw_away(self, conn: Any, client: Any) -> None:
-        with suppress(OSError):
-            if conn.sock.recv(CHUNK):
-                return
-        self._lingering.remove(conn)
-        self._let_go(conn)
+    def _wait(self, conn: Any, until: float) -> None:
+        conn.timeout = until
+        self.poller.register(conn.sock, selectors.EVENT_READ, conn)
+        self._waiting.add(conn)  # last, for now others may take it
 
-    def murder_pending(self) -> None:
-        super().murder_pending()
-        now = time.monotonic()
-        while self._lingering and self._lingering[0].timeout <= now:
-            self._let_go(self._lingering.popleft())
-
-    def _let_go(self, conn: Any) -> None:
+    def _claim(self, conn: Any) -> bool:
+        """Take it out of those that wait; False if another was quicker."""
+        try:
+            self._waiting.remove(conn)
+        except KeyError:
+            return False
         self.poller.unregister(conn.sock)
-        conn.sock.close()
+        return True
+
+    def _close_late(self, now: float) -> None:
+        for conn in tuple(self._waiting):
+            if conn.timeout <= now and self._claim(conn):
+                self._drop(conn)
+
+    def _leave(self, conn: Any) -> None:
+        """Close our end, and the rest once the client has read its answer and closed: to close on
+        what it still sends would make it lose the answer."""
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._drop(conn)
+            return
+        conn.is_leaving = True
+        self._wait(conn, time.monotonic() + LINGER_SECONDS)
+
+    def _throw_away(self, conn: Any) -> None:
+        try:
+            more = bool(conn.sock.recv(CHUNK, socket.MSG_DONTWAIT))
+        except BlockingIOError:
+            more = True
+        except OSError:
+            more = False
+        if more:
+            self._wait(conn, conn.timeout)
+        else:
+            self._drop(conn)
+
+    def _drop(self, conn: Any) -> None:
+        if conn is not None:
+            self._open.discard(conn)
+            conn.sock.close()
