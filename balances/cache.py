@@ -3,7 +3,7 @@
 For each user it keeps, per currency, the newest version known and the balance as the API shows
 it. A value may replace only an older version, so a slow reader can't put an old balance over a
 newer one. Before a commit the writer puts a *fence*, the new version without a value: readers then
-go to the database, whatever becomes of the writer. The *generation* is a random token that stands
+go to the database, and put what they find there. The *generation* is a random token that stands
 for everything the cache remembers; when it was lost or could not be written to, a new generation
 makes all that was kept before unreadable.
 """
@@ -40,10 +40,8 @@ class BalanceCache(Protocol):
         """Remember all balances of a user, read from the database after `read` missed."""
 
     def fence(self, accounts: Sequence[Account]) -> None:
-        """Make older versions unreadable; called before the commit."""
-
-    def renew(self, accounts: Sequence[Account]) -> None:
-        """Put the new versions; called after the commit."""
+        """Make older versions unreadable; called before the commit. The new ones are put by who
+        reads them first: of most balances that receive money nobody does before the next change."""
 
     def clear(self) -> None: ...
 
@@ -92,9 +90,6 @@ class NoBalanceCache:
         """Nothing is remembered."""
 
     def fence(self, accounts: Sequence[Account]) -> None:
-        """Nothing is remembered."""
-
-    def renew(self, accounts: Sequence[Account]) -> None:
         """Nothing is remembered."""
 
     def clear(self) -> None:

@@ -7,7 +7,6 @@ all of the user's balances are in it, and the `generation` in which it was writt
 import logging
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -27,26 +26,39 @@ GENERATION = f"{PREFIX}:generation"
 FINISH_SECONDS = 5.0  # that a process waits at its end for a Redis that missed something
 MEND_SECONDS = 0.05  # between attempts to give a new generation to a Redis that missed something
 
-# ARGV: new generation, expected generation or '', ttl, complete, then (currency, version, json)…
 _PUT = """
-redis.call('SET', KEYS[2], ARGV[1], 'NX')
-local generation = redis.call('GET', KEYS[2])
-if ARGV[2] ~= '' and ARGV[2] ~= generation then return 0 end
-if redis.call('HGET', KEYS[1], 'generation') ~= generation then
-  redis.call('DEL', KEYS[1])
-  redis.call('HSET', KEYS[1], 'generation', generation)
-end
-for i = 5, #ARGV, 3 do
-  local old = redis.call('HGET', KEYS[1], ARGV[i])
-  local seen = old and tonumber(string.match(old, '^%d+')) or -1
-  local version = tonumber(ARGV[i + 1])
-  if version > seen or (version == seen and ARGV[i + 2] ~= '') then
-    redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1] .. '|' .. ARGV[i + 2])
+local function begin(key, generation)
+  if redis.call('HGET', key, 'generation') ~= generation then
+    redis.call('DEL', key)
+    redis.call('HSET', key, 'generation', generation)
   end
 end
-if ARGV[4] == '1' then redis.call('HSET', KEYS[1], 'complete', '1') end
-redis.call('EXPIRE', KEYS[1], ARGV[3])
-return 1
+local function put(key, currency, version, json)
+  local old = redis.call('HGET', key, currency)
+  local seen = old and tonumber(string.match(old, '^%d+')) or -1
+  if tonumber(version) > seen or (tonumber(version) == seen and json ~= '') then
+    redis.call('HSET', key, currency, version .. '|' .. json)
+  end
+end
+"""
+# KEYS: the generation's, the user's. ARGV: generation, ttl, then currency, version, json of each.
+_FILL = f"""{_PUT}
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return end
+begin(KEYS[2], ARGV[1])
+for i = 3, #ARGV, 3 do put(KEYS[2], ARGV[i], ARGV[i + 1], ARGV[i + 2]) end
+redis.call('HSET', KEYS[2], 'complete', '1')
+redis.call('EXPIRE', KEYS[2], ARGV[2])
+"""
+# KEYS: the generation's, the user's of each balance. ARGV: a new generation, should there be none,
+# ttl, then currency and version of each.
+_FENCE = f"""{_PUT}
+redis.call('SET', KEYS[1], ARGV[1], 'NX')
+local generation = redis.call('GET', KEYS[1])
+for i = 2, #KEYS do
+  begin(KEYS[i], generation)
+  put(KEYS[i], ARGV[2 * i - 1], ARGV[2 * i], '')
+  redis.call('EXPIRE', KEYS[i], ARGV[2])
+end
 """
 
 Answer = TypeVar("Answer")
@@ -62,7 +74,8 @@ class RedisBalanceCache:
 
     def __init__(self) -> None:
         self._redis: Any = get_redis_connection("default")
-        self._put = self._redis.register_script(_PUT)
+        self._fill = self._redis.register_script(_FILL)
+        self._fence = self._redis.register_script(_FENCE)
         self._lock = threading.Lock()
         # Calls that may have been lost; one, since a process that was killed may have lost some.
         self._missed = 1
@@ -86,13 +99,14 @@ class RedisBalanceCache:
     def fill(self, user_id: int, generation: str, balances: Iterable[ShownBalance]) -> None:
         values = [item for b in balances for item in (b.currency, b.version, kept_of(b))]
         if generation:
-            self._guarded(lambda: self._call(None, user_id, generation, "1", values), None)
+            keys, args = [GENERATION, _key(user_id)], [generation, TTL_SECONDS, *values]
+            self._guarded(lambda: self._fill(keys=keys, args=args), None)
 
     def fence(self, accounts: Sequence[Account]) -> None:
-        self._put_all(accounts, lambda _account: FENCE)
-
-    def renew(self, accounts: Sequence[Account]) -> None:
-        self._put_all(accounts, kept_of)
+        keys = [GENERATION, *(_key(account.user_id or 0) for account in accounts)]
+        versions = [value for a in accounts for value in (a.currency, a.version)]
+        args = [new_generation(), TTL_SECONDS, *versions]
+        self._guarded(lambda: self._fence(keys=keys, args=args), None)
 
     def clear(self) -> None:
         self._guarded(lambda: self._redis.set(GENERATION, new_generation()), None)
@@ -107,28 +121,6 @@ class RedisBalanceCache:
             logger.warning(
                 "Redis missed changes of balances: until it is told, it may show old ones"
             )
-
-    def _put_all(self, accounts: Sequence[Account], value: Callable[[Account], str]) -> None:
-        by_user: dict[int, list[Any]] = defaultdict(list)
-        for account in accounts:
-            by_user[account.user_id or 0] += [account.currency, account.version, value(account)]
-
-        def put() -> None:
-            pipeline = self._redis.pipeline(transaction=False)
-            for user_id, values in by_user.items():
-                self._call(pipeline, user_id, "", "0", values)
-            pipeline.execute()
-
-        self._guarded(put, None)
-
-    def _call(
-        self, client: Any, user_id: int, generation: str, complete: str, values: list[Any]
-    ) -> None:
-        self._put(
-            keys=[_key(user_id), GENERATION],
-            args=[new_generation(), generation, TTL_SECONDS, complete, *values],
-            client=client,
-        )
 
     def _guarded(self, call: Callable[[], Answer], otherwise: Answer) -> Answer:
         def ask() -> Answer:

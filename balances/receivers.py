@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.transaction import on_commit
 from django.dispatch import receiver
 
 from balances.accounts import Account, Entry
@@ -39,14 +38,13 @@ def write_history(entries: Sequence[Entry], at: datetime, **_kwargs: Any) -> Non
     )
 
 
-@receiver(balances_changed, dispatch_uid="balances.renew_cache")
-def renew_cache(accounts: Sequence[Account], **_kwargs: Any) -> None:
-    """Before the commit the cached copies are fenced off, after it they are renewed: whatever
-    dies in between leaves a cache that sends readers to the database."""
+@receiver(balances_changed, dispatch_uid="balances.fence_cache")
+def fence_cache(accounts: Sequence[Account], **_kwargs: Any) -> None:
+    """Before the commit, so that whatever dies there leaves a cache that sends readers to the
+    database."""
     owned = [account for account in accounts if account.user_id is not None]
     if owned:
         balance_cache().fence(owned)
-        on_commit(lambda: balance_cache().renew(owned), robust=True)
 
 
 @receiver(user_deleting, dispatch_uid="balances.close_balances")

@@ -14,8 +14,9 @@ _scales = text("DB_HOST") and text("REDIS_HOST")
 
 bind = f"{text('APP_HOST', '127.0.0.1')}:{port('APP_PORT', 8080)}"
 worker_class = "ledgerlink.worker.PatientWorker"
-# SQLite, or a cache in the process, serves one; with MariaDB and Redis there may be many.
-workers = number("WEB_CONCURRENCY", 2 * (os.cpu_count() or 1) if _scales else 1)
+# SQLite, or a cache in the process, serves one; with MariaDB and Redis there may be many. More than
+# one for each core makes batches smaller; two go on while one is started anew.
+workers = number("WEB_CONCURRENCY", max(2, os.cpu_count() or 1) if _scales else 1)
 threads = number("WEB_THREADS", 32)
 timeout = 60  # seconds without a heartbeat of the worker
 graceful_timeout = 30  # seconds for requests in flight at SIGTERM

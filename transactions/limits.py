@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, Sum
+from django.db.models import Sum
 from django.db.transaction import atomic
 
 from balances.accounts import Account
 from balances.money import format_amount
+from ledgerlink.rows import select_rows
 from transactions.enums import TransactionStatus, TransactionType
 from transactions.errors import ApprovalRequired, VersionConflict
 from transactions.instructions import Approved, Instruction, Party
@@ -45,11 +46,9 @@ def allowances_of(
     owned = [a for a in accounts if a.user_id is not None]
     if not owned:
         return {}
+    users = {a.user_id for a in owned}
     roles = {parties[a.user_id or 0].role for a in owned}
-    limits = TransactionLimit.objects.filter(
-        Q(user_id__in={a.user_id for a in owned}) | Q(role__in=roles)
-    )
-    by_owner = {(limit.user_id or limit.role, limit.currency): limit for limit in limits}
+    by_owner = _limits("user_id", users) | _limits("role", roles)
     if not by_owner:
         return {}
     allowances = {}
@@ -59,9 +58,19 @@ def allowances_of(
             (party.role, account.currency)
         )
         if limit is not None:
-            spent = 0 if limit.per_day is None else _spent_today(account.id, at)
-            allowances[account.id] = Allowance(limit.per_transaction, limit.per_day, spent)
+            per_transaction, per_day = limit
+            spent = 0 if per_day is None else _spent_today(account.id, at)
+            allowances[account.id] = Allowance(per_transaction, per_day, spent)
     return allowances
+
+
+def _limits(
+    by: str, owners: Collection[Any]
+) -> dict[tuple[Any, str], tuple[int | None, int | None]]:
+    """By owner and currency: how much at once, and in a day."""
+    columns = (by, "currency", "per_transaction", "per_day")
+    rows = select_rows(TransactionLimit, columns, by, owners)
+    return {(owner, currency): (at_once, in_day) for owner, currency, at_once, in_day in rows}
 
 
 def _spent_today(balance_id: int, at: datetime) -> int:

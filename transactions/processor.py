@@ -74,18 +74,24 @@ def _unwrap(result: Result) -> UnitOutcome:
 
 
 class _Ticket:
-    """The orders of one caller on their way through the queue."""
+    """The orders of one caller on their way through the queue. Its one caller waits at a lock: an
+    Event takes three."""
 
-    __slots__ = ("done", "result", "unit")
+    __slots__ = ("_pending", "result", "unit")
 
     def __init__(self, unit: Unit) -> None:
         self.unit = unit
-        self.done = threading.Event()
         self.result: Result | None = None
+        self._pending = threading.Lock()
+        self._pending.acquire()
+
+    def is_done(self, *, within: float) -> bool:
+        """Waits for it, at most so many seconds. Asked again only after False."""
+        return self._pending.acquire(timeout=within)
 
     def finish(self, result: Result) -> None:
         self.result = result
-        self.done.set()
+        self._pending.release()
 
 
 class Processor:
@@ -128,9 +134,9 @@ class Processor:
     def submit(self, unit: Unit) -> UnitOutcome:
         ticket = _Ticket(unit)
         self._enqueue(ticket)
-        if not ticket.done.wait(self._timeout):
+        if not ticket.is_done(within=self._timeout):
             self._withdraw(ticket)
-            if not ticket.done.wait(GRACE_SECONDS):
+            if not ticket.is_done(within=GRACE_SECONDS):
                 raise OutcomeUnknown("Ask again with the same idempotency key.")
         assert ticket.result is not None
         return _unwrap(ticket.result)

@@ -50,7 +50,7 @@ def test_held_money_changes_the_etag(alice: User, as_alice: Api, as_auditor: Api
     etag = get(as_alice, "")[2]
     assert get(as_auditor, etag, user_id=str(alice.pk))[0] == 304
     change_balance(alice, held=100)
-    balance_cache().clear()  # the engine, unlike this change, renews it
+    balance_cache().clear()  # the engine, unlike this change, fences it
     for api in (as_alice, as_auditor):
         assert get(api, etag, user_id=str(alice.pk))[0] == 200
 

@@ -62,22 +62,15 @@ def test_freeze_that_ends_by_itself_is_read_from_the_database(redis_cache: Balan
     ending = replace(account(4), status="frozen", frozen_until=timezone.now(), read_version=4)
     fill(redis_cache, ending)
     assert seen(redis_cache) is None
-    redis_cache.renew([ending])
-    assert seen(redis_cache) is None
     fill(redis_cache, account(5))
     assert seen(redis_cache) == {"USD": 5}
 
 
-def test_renewal_alone_is_not_taken_for_all_balances_of_a_user(redis_cache: BalanceCache) -> None:
-    redis_cache.renew([account(3)])
-    assert seen(redis_cache) is None
-
-
-def test_fence_sends_readers_to_the_database_until_it_is_renewed(redis_cache: BalanceCache) -> None:
+def test_fence_sends_readers_to_the_database_until_one_has_been(redis_cache: BalanceCache) -> None:
     fill(redis_cache, account(3), account(1, "EUR"))
     redis_cache.fence([account(4)])
     assert seen(redis_cache) is None
-    redis_cache.renew([account(4)])
+    fill(redis_cache, account(4), account(1, "EUR"))
     assert seen(redis_cache) == {"USD": 4, "EUR": 1}
 
 
@@ -93,27 +86,24 @@ def test_slow_reader_cannot_put_an_old_balance_over_a_fence(redis_cache: Balance
 def test_slow_reader_cannot_put_an_old_balance_over_a_newer(redis_cache: BalanceCache) -> None:
     generation = redis_cache.read(USER).generation
     redis_cache.fence([account(4)])
-    redis_cache.renew([account(4)])
+    fill(redis_cache, account(4))
     redis_cache.fill(USER, generation, [account(3)])
     assert seen(redis_cache) == {"USD": 4}
 
 
 def test_slow_writer_cannot_put_an_old_balance_over_a_newer(redis_cache: BalanceCache) -> None:
     fill(redis_cache, account(3))
-    for version in (4, 5):
-        redis_cache.fence([account(version)])
-    redis_cache.renew([account(5)])
-    redis_cache.renew([account(4)])
-    assert seen(redis_cache) == {"USD": 5}
+    redis_cache.fence([account(5)])
+    fill(redis_cache, account(5))
     redis_cache.fence([account(4)])
     assert seen(redis_cache) == {"USD": 5}
 
 
-def test_reader_cannot_renew_what_another_writer_has_fenced(redis_cache: BalanceCache) -> None:
+def test_reader_cannot_fill_what_another_writer_has_fenced(redis_cache: BalanceCache) -> None:
     fill(redis_cache, account(3))
     redis_cache.fence([account(4)])
     redis_cache.fence([account(5)])
-    redis_cache.renew([account(4)])
+    fill(redis_cache, account(4))
     assert seen(redis_cache) is None
 
 
@@ -123,7 +113,7 @@ def test_fence_of_a_posting_that_was_rolled_back_misleads_nobody(redis_cache: Ba
     fill(redis_cache, account(3))
     assert seen(redis_cache) is None
     redis_cache.fence([account(4)])
-    redis_cache.renew([account(4)])
+    fill(redis_cache, account(4))
     assert seen(redis_cache) == {"USD": 4}
 
 
@@ -133,18 +123,21 @@ def test_first_balance_in_another_currency_ends_what_was_complete(
     fill(redis_cache, account(3))
     redis_cache.fence([account(1, "EUR")])
     assert seen(redis_cache) is None
-    redis_cache.renew([account(1, "EUR")])
+    fill(redis_cache, account(3), account(1, "EUR"))
     assert seen(redis_cache) == {"USD": 3, "EUR": 1}
 
 
-def test_batch_renews_all_its_users_and_currencies(redis_cache: BalanceCache) -> None:
+def test_batch_fences_all_its_users_and_currencies(redis_cache: BalanceCache) -> None:
     users = range(1, 6)
     for user in users:
         fill(redis_cache, account(1, user_id=user), account(1, "EUR", user_id=user), user_id=user)
     changed = [account(2, c, user_id=u) for u in users for c in ("USD", "EUR")]
     redis_cache.fence(changed)
     assert [seen(redis_cache, user) for user in users] == [None] * 5
-    redis_cache.renew(changed)
+    for user in users:
+        fill(redis_cache, account(1, user_id=user), account(2, "EUR", user_id=user), user_id=user)
+        assert seen(redis_cache, user) is None
+        fill(redis_cache, account(2, user_id=user), account(2, "EUR", user_id=user), user_id=user)
     assert [seen(redis_cache, user) for user in users] == [{"USD": 2, "EUR": 2}] * 5
 
 
@@ -162,7 +155,6 @@ def test_writer_after_clearing_begins_anew(redis_cache: BalanceCache) -> None:
     fill(redis_cache, account(3), account(9, "EUR"))
     redis_cache.clear()
     redis_cache.fence([account(4)])
-    redis_cache.renew([account(4)])
     assert seen(redis_cache) is None
     fill(redis_cache, account(4), account(8, "EUR"))
     assert seen(redis_cache) == {"USD": 4, "EUR": 8}
@@ -174,7 +166,7 @@ def test_versions_are_compared_as_numbers(
 ) -> None:
     older, newer = versions
     fill(redis_cache, account(newer))
-    redis_cache.renew([account(older)])
+    redis_cache.fence([account(older)])
     assert seen(redis_cache) == {"USD": newer}
     redis_cache.fence([account(newer + 1)])
     assert seen(redis_cache) is None
@@ -193,5 +185,4 @@ def test_value_is_what_the_api_shows(redis_cache: BalanceCache) -> None:
 def test_nothing_is_done_for_nobody(redis_cache: BalanceCache) -> None:
     nobody: Sequence[Account] = []
     redis_cache.fence(nobody)
-    redis_cache.renew(nobody)
     assert redis_cache.read(USER).balances is None

@@ -79,7 +79,7 @@ def test_what_one_process_writes_another_reads(
     assert seen(other_process) == {"USD": 3}
     other_process.fence([account(4)])
     assert seen(redis_cache) is None
-    other_process.renew([account(4)])
+    fill(other_process, account(4))
     assert seen(redis_cache) == {"USD": 4}
 
 
@@ -128,7 +128,6 @@ def test_redis_that_does_not_answer_is_left_alone_and_comes_back(
         for _ in range(10):
             assert redis_cache.read(USER).balances is None
             redis_cache.fence([account(4)])
-            redis_cache.renew([account(4)])
             redis_cache.fill(USER, "some generation", [account(4)])
         seconds = time.monotonic() - started
     asked = sum("Redis is not available" in message for message in caplog.messages)
@@ -137,7 +136,7 @@ def test_redis_that_does_not_answer_is_left_alone_and_comes_back(
 
 
 @pytest.mark.parametrize("fault", [paused, killed])
-def test_renewal_that_was_lost_never_brings_the_old_balance_back(
+def test_fence_that_was_lost_never_brings_the_old_balance_back(
     fault: Fault,
     redis_cache: RedisBalanceCache,
     other_process: RedisBalanceCache,
@@ -146,7 +145,6 @@ def test_renewal_that_was_lost_never_brings_the_old_balance_back(
     fill(redis_cache, account(3))
     with fault(redis_server):
         redis_cache.fence([account(4)])
-        redis_cache.renew([account(4)])
     # Without a further call in the process that posted.
     eventually(lambda: seen(other_process) is None)
     recovers(other_process, 4)
