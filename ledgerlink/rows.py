@@ -52,17 +52,19 @@ def select_rows(
     by: str,
     values: Collection[Any],
     *,
+    or_null: bool = False,
     locked: bool = False,
 ) -> list[tuple[Any, ...]]:
-    """The rows whose column `by` holds one of `values` (numbers or text), in primary key
-    order; `locked` until the end of the database transaction.
+    """The rows whose column `by` holds one of `values` (numbers or text), with `or_null` those
+    where it holds nothing as well, in primary key order; `locked` until the end of the database
+    transaction.
 
     What `values_list` answers, without what takes it longest: the ORM builds and compiles a query
     anew each time that it is asked.
     """
     if not values:
         return []
-    select, convert = _selection(model, tuple(columns), by, locked=locked)
+    select, convert = _selection(model, tuple(columns), by, or_null=or_null, locked=locked)
     with connection.cursor() as cursor:
         cursor.execute(select.replace(_ONE, f"IN ({', '.join(['%s'] * len(values))})"), [*values])
         return convert(cursor.fetchall())
@@ -73,11 +75,14 @@ _ONE = "IN (%s)"
 
 @cache
 def _selection(
-    model: type[models.Model], columns: tuple[str, ...], by: str, *, locked: bool
+    model: type[models.Model], columns: tuple[str, ...], by: str, *, or_null: bool, locked: bool
 ) -> tuple[str, Callable[[Iterable[Any]], list[tuple[Any, ...]]]]:
     """The SQL for one value, and what makes Python's values of the database's."""
     every: models.QuerySet[Any] = models.QuerySet(model)
-    rows = every.filter(**{f"{by}__in": [0]}).order_by("pk").values_list(*columns)
+    wanted = models.Q((f"{by}__in", [0]))
+    if or_null:
+        wanted |= models.Q((f"{by}__isnull", True))
+    rows = every.filter(wanted).order_by("pk").values_list(*columns)
     compiler = (rows.select_for_update() if locked else rows).query.get_compiler(DEFAULT_DB_ALIAS)
     select, _ = compiler.as_sql()
     assert select.count(_ONE) == 1

@@ -46,11 +46,11 @@ def allowances_of(
     owned = [a for a in accounts if a.user_id is not None]
     if not owned:
         return {}
+    columns = ("user_id", "role", "currency", "per_transaction", "per_day")
     users = {a.user_id for a in owned}
-    roles = {parties[a.user_id or 0].role for a in owned}
-    by_owner = _limits("user_id", users) | _limits("role", roles)
-    if not by_owner:
-        return {}
+    # Those of roles are few, and are read with the users'.
+    limits = select_rows(TransactionLimit, columns, "user_id", users, or_null=True)
+    by_owner = {(user or role, currency): limit for user, role, currency, *limit in limits}
     allowances = {}
     for account in owned:
         party = parties[account.user_id or 0]
@@ -62,15 +62,6 @@ def allowances_of(
             spent = 0 if per_day is None else _spent_today(account.id, at)
             allowances[account.id] = Allowance(per_transaction, per_day, spent)
     return allowances
-
-
-def _limits(
-    by: str, owners: Collection[Any]
-) -> dict[tuple[Any, str], tuple[int | None, int | None]]:
-    """By owner and currency: how much at once, and in a day."""
-    columns = (by, "currency", "per_transaction", "per_day")
-    rows = select_rows(TransactionLimit, columns, by, owners)
-    return {(owner, currency): (at_once, in_day) for owner, currency, at_once, in_day in rows}
 
 
 def _spent_today(balance_id: int, at: datetime) -> int:

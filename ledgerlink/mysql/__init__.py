@@ -1,1 +1,1 @@
-"""Django's MySQL backend, which asks a connection less often whether it is still there."""
+"""Django's MySQL backend, with fewer round trips."""

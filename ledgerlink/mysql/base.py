@@ -8,9 +8,13 @@ SURE_SECONDS = 1.0
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Before the first statement of a request Django pings the server, a round trip as long as
-    many a query. A connection that answered within the last second is not asked again: a server
-    that went away in that second is met by the statement itself, which is answered with 503."""
+    """As Django's, with fewer round trips.
+
+    Before the first statement of a request Django pings the server. Here a connection that answered
+    within the last second is not asked again: a server that went away in that second is met by the
+    statement itself, which is answered with 503. And Django switches autocommit off and on again
+    around each transaction, where one `BEGIN` does.
+    """
 
     _answered_at = float("-inf")  # time.monotonic()
 
@@ -20,3 +24,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return
         super().close_if_health_check_failed()
         self._answered_at = now if self.connection is not None else float("-inf")
+
+    def _start_transaction_under_autocommit(self) -> None:
+        """Django's hook, which it made for SQLite. At the end of the transaction it switches
+        autocommit on: mysqlclient knows from the server that it is."""
+        with self.wrap_database_errors:
+            self.connection.query("BEGIN")

@@ -1,4 +1,4 @@
-"""The database backend: how often a connection is asked whether it is still there."""
+"""The database backend: what it asks the server beside the statements themselves."""
 
 import time
 from collections.abc import Iterator
@@ -6,8 +6,11 @@ from collections.abc import Iterator
 import pytest
 from django.core.signals import request_started
 from django.db import OperationalError, connection, connections
+from django.db.transaction import atomic, set_rollback
 
 from ledgerlink.mysql import base
+from tests.books import make_user
+from users.models import User
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -62,3 +65,31 @@ def test_connection_that_answered_just_now_is_not_asked(now: list[float]) -> Non
         one()
     request_started.send(sender=None)  # the next request: an error occurred
     assert one() == 1
+
+
+def asked() -> int:
+    """How many statements this connection has sent so far."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW SESSION STATUS LIKE 'Questions'")
+        return int(cursor.fetchone()[1])
+
+
+def test_transaction_adds_its_begin_and_its_commit_alone() -> None:
+    one()
+    before = asked()
+    with atomic():
+        one()
+    assert asked() - before == len(["BEGIN", "SELECT", "COMMIT", "SHOW"])
+
+
+def test_what_follows_a_transaction_is_committed_by_itself() -> None:
+    with atomic():
+        make_user("first")
+    with atomic():
+        make_user("second")
+        set_rollback(True)
+    make_user("third")
+    connection.close()
+    names = ["first", "second", "third"]
+    kept = User.objects.filter(username__in=names).values_list("username", flat=True)
+    assert sorted(kept) == ["first", "third"]

@@ -156,6 +156,17 @@ def test_selected_rows_are_those_of_values_list(alice: User, model: Any, by: str
     assert select_rows(model, columns, by, []) == []
 
 
+@pytest.mark.django_db
+def test_rows_that_hold_nothing_are_selected_where_they_are_asked_for(alice: User) -> None:
+    fund(alice, "100.00")
+    owners = [alice.pk, None]  # a house account's balance has no user
+    found = Balance.objects.order_by("pk").values_list("user_id", flat=True)
+    assert {*found} == {*owners}
+    rows = select_rows(Balance, ["user_id"], "user_id", [alice.pk], or_null=True)
+    assert [owner for (owner,) in rows] == [*found]
+    assert select_rows(Balance, ["user_id"], "user_id", [alice.pk]) == [(alice.pk,)]
+
+
 def test_locked_rows_are_locked_where_rows_can_be(alice: User) -> None:
     with CaptureQueriesContext(connection) as asked:
         select_rows(User, ["id"], "id", [alice.pk], locked=True)
