@@ -22,8 +22,10 @@ def main(seconds: float) -> None:
     from transactions.instructions import Instruction, Unit, UnitOutcome
     from users.actors import Actor
     from users.models import User
+    from users.roles import Role
 
-    ids = [*User.objects.order_by("pk").values_list("pk", flat=True)]
+    people = User.objects.filter(role=Role.USER).order_by("pk")
+    ids = [*people.values_list("pk", flat=True)]
     payers, receivers = itertools.cycle(ids), itertools.cycle(ids[::-1][1:])
     posted, started = 0, time.perf_counter()
     while time.perf_counter() - started < seconds:
