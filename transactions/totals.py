@@ -107,10 +107,11 @@ class Activity:
         return dict(found)
 
 
-def held_of_users() -> dict[str, int]:
-    """What is held of users' balances, by currency: their pending transactions (invariant 3)."""
+def held_of_users(at: datetime) -> dict[str, int]:
+    """What is held of users' balances, by currency: their pending transactions (invariant 3) but
+    for those that have expired, which hold it only until somebody looks."""
     pending = Transaction.objects.filter(
-        status=TransactionStatus.PENDING, source__house__isnull=True
+        status=TransactionStatus.PENDING, expires_at__gt=at, source__house__isnull=True
     )
     sums = pending.order_by().values_list("currency").annotate(together=_ExactSum("amount"))
     return {currency: read_total(amount) for currency, amount in sums}

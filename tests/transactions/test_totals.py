@@ -98,7 +98,8 @@ def test_capture_counts_when_the_money_moved_and_value_dates_do_not_count(
     fund(alice, "100.00")
     week = clock.now + timedelta(days=7)
     first, second = (hold(alice, bob, "10.00", expires_at=week) for _ in range(2))
-    assert held_of_users() == {"USD": 2_000}
+    assert held_of_users(clock.now) == {"USD": 2_000}
+    assert held_of_users(week) == {}  # expired, and not let go of yet
     clock.set("2026-10-03 15:00")
     assert seen(clock) == {(START, TransactionType.DEPOSIT): Sums(1, 10_000)}
     post_directly([capture(first, "4.00"), cancel(second)])
@@ -112,7 +113,7 @@ def test_capture_counts_when_the_money_moved_and_value_dates_do_not_count(
         (day, TransactionType.TRANSFER): Sums(2, 500),
         (day, TransactionType.REVERSAL): Sums(1, 25),
     }
-    assert held_of_users() == {}
+    assert held_of_users(clock.now) == {}
 
 
 def test_currencies_are_never_added_up(clock: Clock, alice: User) -> None:
@@ -136,7 +137,7 @@ def test_sums_beyond_64_bits_are_exact(clock: Clock, alice: User, bob: User) -> 
     assert seen(clock)[of] == expected
     clock.set("2026-10-02 01:00")
     assert [seen(clock)[of], seen(clock)[of]] == [expected] * 2
-    assert held_of_users() == {}
+    assert held_of_users(clock.now) == {}
 
 
 def test_sums_are_right_where_none_can_be_kept(clock: Clock, alice: User) -> None:

@@ -62,7 +62,7 @@ class Overview:
     @cached_property
     def held(self) -> dict[str, int]:
         """Of users' money, by pending transactions, by currency."""
-        return held_of_users()
+        return held_of_users(self.now)
 
     @property
     def to_approve(self) -> ApprovalQuerySet:
