@@ -40,8 +40,8 @@ class BalanceCache(Protocol):
         """Remember all balances of a user, read from the database after `read` missed."""
 
     def fence(self, accounts: Sequence[Account]) -> None:
-        """Make older versions unreadable; called before the commit. The new ones are put by who
-        reads them first: of most balances that receive money nobody does before the next change."""
+        """Make older versions unreadable; called before the commit and after it. The new ones are
+        put by who reads them first: of most balances nobody does before the next change."""
 
     def clear(self) -> None: ...
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from django.db.transaction import on_commit
 from django.dispatch import receiver
 
 from balances.accounts import Account, Entry
@@ -41,10 +42,12 @@ def write_history(entries: Sequence[Entry], at: datetime, **_kwargs: Any) -> Non
 @receiver(balances_changed, dispatch_uid="balances.fence_cache")
 def fence_cache(accounts: Sequence[Account], **_kwargs: Any) -> None:
     """Before the commit, so that whatever dies there leaves a cache that sends readers to the
-    database."""
+    database; and after it, should Redis have lost the fence meanwhile, or begun a generation, in
+    which a reader has put the balance of before."""
     owned = [account for account in accounts if account.user_id is not None]
     if owned:
         balance_cache().fence(owned)
+        on_commit(lambda: balance_cache().fence(owned), robust=True)
 
 
 @receiver(user_deleting, dispatch_uid="balances.close_balances")

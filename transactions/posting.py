@@ -10,7 +10,7 @@
 3. write transactions, keys and balances in bulk, the balances guarded by their versions;
 4. send `balances_changed`, `transactions_posted` and `statuses_changed`, whose receivers write
    the balance history and the audit trail; one that fails rolls everything back;
-5. commit. The cache was fenced before (`balances.receivers`).
+5. commit. The cache is fenced before and after (`balances.receivers`).
 
 Errors of the database are not handled here but in `transactions.batches`, which retries.
 """

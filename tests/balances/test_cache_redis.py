@@ -18,7 +18,8 @@ from bench.servers.redis import Redis
 from ledgerlink.redis_breaker import REST_SECONDS
 from tests.balances.test_cache import USER, account, fill, seen
 from tests.books import expire, fund, hold, post_one, transfer
-from tests.concurrency import PATIENCE, eventually
+from tests.concurrency import PATIENCE, eventually, in_background
+from transactions.signals import transactions_posted
 from users.models import User
 
 Fault = Callable[[Redis], AbstractContextManager[None]]
@@ -149,6 +150,28 @@ def test_fence_that_was_lost_never_brings_the_old_balance_back(
     eventually(lambda: seen(other_process) is None)
     recovers(other_process, 4)
     recovers(redis_cache, 4)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_balance_read_before_a_commit_in_a_generation_without_its_fence_is_not_kept(
+    redis_cache: RedisBalanceCache, alice: User, bob: User
+) -> None:
+    """The generation begins, as each process begins one, after the fence was put."""
+    fund(alice, "10.00")
+    read: list[str] = []
+
+    def read_meanwhile(**_kwargs: object) -> None:
+        redis_cache.clear()
+        with in_background() as start:
+            read.append(start(lambda: shown_balances(alice.pk)["USD"]).result())
+
+    transactions_posted.connect(read_meanwhile)
+    try:
+        post_one(transfer(alice, bob, "4.00"))
+    finally:
+        transactions_posted.disconnect(read_meanwhile)
+    assert '"amount":"10.00"' in read[0]
+    assert '"amount":"6.00"' in shown_balances(alice.pk)["USD"]
 
 
 _COMMAND = """
