@@ -7,9 +7,7 @@ thread, and no request is handed from one thread to another, which takes Python 
 request does.
 """
 
-import math
 import os
-import re
 import selectors
 import socket
 import threading
@@ -18,7 +16,7 @@ from collections import deque
 from select import select
 from typing import Any
 
-from django.conf import settings
+from gunicorn import util  # type: ignore[import-untyped]
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import (  # type: ignore[import-untyped]
     STOP_KEEPALIVE_LINGER,
@@ -26,62 +24,20 @@ from gunicorn.workers.gthread import (  # type: ignore[import-untyped]
     ThreadWorker,
 )
 
+from ledgerlink.arriving import CHUNK, Arriving
+
 REQUEST_SECONDS = 30.0  # from the first byte to the last
 LINGER_SECONDS = 2.0  # for the client to read its last answer and close
-CHUNK = 64 * 1024  # bytes read at once, and the longest head that is waited for
 WAITING_BYTES = 64 * 1024 * 1024  # of all requests that are not whole yet
 
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*0*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
-_CONTINUE = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE)
-_BLANK = re.compile(rb"[\r\n]*")
 
-
-class NoAccessLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
-    """The application writes the line of a request; gunicorn would gather one that goes nowhere."""
+class QuietLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
+    """The application writes the line of a request. Where nobody asks for gunicorn's own, it would
+    gather one that goes nowhere."""
 
     def access(self, resp: Any, req: Any, environ: Any, request_time: Any) -> None:
-        """Nothing."""
-
-
-class Arriving:
-    """What has come of a request, since when (time.monotonic()), and how many bytes it has."""
-
-    def __init__(self, received: bytes = b"") -> None:
-        self.received = bytearray(received)
-        self.since = time.monotonic()
-        self.size = 0  # 0: the head is not whole
-        self.is_refused = False  # before its body is read
-
-    def add(self, chunk: bytes) -> None:
-        if not self.received:
-            self.since = time.monotonic()
-        self.received += chunk
-
-    def is_whole(self, connection: socket.socket) -> bool:
-        """Also when there is no sense in waiting for the rest."""
-        if not self.size:
-            head = self._head()
-            if not head:
-                return len(self.received) > CHUNK
-            self.size = len(head) + self._length(head, connection)
-        return len(self.received) >= self.size
-
-    def _head(self) -> bytes:
-        """Empty until it is whole. Empty lines may come before it."""
-        blank = _BLANK.match(self.received)
-        end = self.received.find(b"\r\n\r\n", blank.end() if blank else 0)
-        return b"" if end < 0 else bytes(self.received[: end + 4])
-
-    def _length(self, head: bytes, connection: socket.socket) -> int:
-        """Bytes of the body that are waited for."""
-        announced = _LENGTH.search(head)
-        length = int(announced[1]) if announced else 0
-        if length > settings.MAX_BODY_BYTES or b"\r\ntransfer-encoding:" in head.lower():
-            self.is_refused = True
-            return 0
-        if _CONTINUE.search(head) and len(self.received) < len(head) + length:
-            connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-        return length
+        if self.cfg.accesslog:
+            super().access(resp, req, environ, request_time)
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -133,7 +89,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         while self._open and (now := time.monotonic()) < until:
             self.notify()
             self._pause(0.05)
-            self._close_late(now if now < idle_until else math.inf)
+            self._close_late(now, and_idle=now > idle_until)
 
     def _pause(self, seconds: float) -> None:
         """Until a signal comes, at most that long."""
@@ -153,7 +109,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             try:
                 conn = self._take()
                 self._attend(conn)
-            except Exception:
+            except BaseException:  # the thread must outlive whatever one request does
                 self.log.exception("a connection is given up")
                 self._drop(conn)
 
@@ -190,11 +146,16 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
     def _attend(self, conn: Any) -> None:
         """Serve the requests that are there; then the connection waits for more, or leaves."""
         if conn.is_leaving:
-            self._throw_away(conn)
+            self._read_away(conn)
             return
         while self._has_arrived(conn):
+            if conn.arriving.has_endless_head:
+                util.write_error(conn.sock, 431, "Request Header Fields Too Large", "")
+                self._leave(conn)
+                return
             conn.init()
             conn.parser.unreader.unread(bytes(conn.arriving.received))
+            conn.arriving.received.clear()
             if not self.handle(conn):
                 self._leave(conn)
                 return
@@ -222,7 +183,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
     def _is_too_much(self, arriving: Arriving) -> bool:
         if len(arriving.received) < CHUNK:
             return False
-        waiting = sum(len(conn.arriving.received) for conn in tuple(self._open))
+        waiting = sum(len(conn.arriving.received) for conn in self._open.copy())
         return waiting > WAITING_BYTES
 
     def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:  # noqa: FBT001 - gunicorn's
@@ -251,9 +212,15 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         self.poller.unregister(conn.sock)
         return True
 
-    def _close_late(self, now: float) -> None:
-        for conn in tuple(self._waiting):
-            if conn.timeout <= now and self._claim(conn):
+    def _close_late(self, now: float, *, and_idle: bool = False) -> None:
+        """Those that waited too long; `and_idle` those as well that may wait on, unless they leave
+        already. While no thread has its turn, a whole request may be there that nobody looked at.
+        """
+        if not self._turn.locked():
+            return
+        for conn in self._waiting.copy():
+            late = conn.timeout <= now or (and_idle and not conn.is_leaving)
+            if late and self._claim(conn):
                 self._drop(conn)
 
     def _leave(self, conn: Any) -> None:
@@ -267,7 +234,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         conn.is_leaving = True
         self._wait(conn, time.monotonic() + LINGER_SECONDS)
 
-    def _throw_away(self, conn: Any) -> None:
+    def _read_away(self, conn: Any) -> None:
+        """What a client still sends behind its last answer."""
         try:
             more = bool(conn.sock.recv(CHUNK, socket.MSG_DONTWAIT))
         except BlockingIOError:

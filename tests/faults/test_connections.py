@@ -87,6 +87,12 @@ def test_body_of_30_mb_is_refused_before_it_is_sent(server: LedgerServer) -> Non
     assert '"code":"body_too_large"' in text
 
 
+def test_head_that_does_not_end_is_refused(server: LedgerServer) -> None:
+    with connected(server) as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nX-Filler: " + b"x" * 70_000)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 431 Request Header Fields Too Large")
+
+
 def test_body_in_chunks_is_refused(server: LedgerServer) -> None:
     alice = register(server, "1.00")
     chunked = request(

@@ -1,5 +1,7 @@
 """Hundreds of clients that are slow on purpose, and more clients than the queue takes."""
 
+import os
+import signal
 import socket
 import sqlite3
 import time
@@ -11,13 +13,15 @@ from typing import Any
 import MySQLdb
 import pytest
 from django.conf import settings
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER  # type: ignore[import-untyped]
 
 from tests.concurrency import eventually, in_background
 from tests.e2e.world import STANDARD, Account, client, register
 from tests.faults.storm import codes
-from tests.faults.test_connections import payment, request
+from tests.faults.test_connections import answer_on, connected, payment, request
 from tests.servers import LedgerServer
 
+HEALTH = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 SLOW = 500
 QUEUE = 4
 POSTING_SECONDS = 10  # that a place in the queue may wait
@@ -25,6 +29,10 @@ POSTING_SECONDS = 10  # that a place in the queue may wait
 
 def half_head(alice: Account, bob: Account) -> bytes:
     return payment(alice, bob, "slow")[:40]
+
+
+def endless_head(alice: Account, bob: Account) -> bytes:
+    return b"GET /health HTTP/1.1\r\nX-Filler: " + b"x" * 70_000
 
 
 def half_body(alice: Account, bob: Account) -> bytes:
@@ -67,6 +75,7 @@ def empty_lines(alice: Account, bob: Account) -> bytes:
         nothing,
         empty_lines,
         half_head,
+        endless_head,
         half_body,
         second_request_half,
         answer_never_taken,
@@ -111,6 +120,36 @@ def books_locked(env: Mapping[str, str]) -> Iterator[None]:
         database.query("SELECT id FROM balances_balance FOR UPDATE")
         database.store_result()
         yield
+
+
+def is_busy(server: LedgerServer) -> bool:
+    """Whether nobody answers at once."""
+    with connected(server) as connection:
+        connection.settimeout(0.5)
+        connection.sendall(HEALTH)
+        try:
+            return not connection.recv(1)
+        except TimeoutError:
+            return True
+
+
+def test_server_that_ends_answers_what_came_while_all_its_threads_were_busy(
+    env: Mapping[str, str],
+) -> None:
+    with LedgerServer(env, workers=1, threads=1) as server:
+        alice, bob = register(server, "5.00"), register(server)
+        with connected(server) as later:
+            later.sendall(HEALTH)
+            assert answer_on(later)[0] == 200  # the connection is kept
+            with in_background() as start, books_locked(env):
+                paying = start(partial(alice.transfer, bob, "1.00"))
+                eventually(partial(is_busy, server))
+                later.sendall(HEALTH)
+                os.kill(server.pid, signal.SIGTERM)
+                told = time.monotonic()
+                eventually(lambda: time.monotonic() > told + STOP_KEEPALIVE_LINGER + 0.5)
+            assert answer_on(later)[0] == 200
+            assert paying.result().status_code == 201
 
 
 def test_flood_past_the_queue_is_refused_at_once_and_the_rest_served(
