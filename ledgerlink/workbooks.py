@@ -32,8 +32,10 @@ _TIME: Style = ("num_format", "yyyy-mm-dd hh:mm:ss")
 _QUOTED: Style = ("quote_prefix", True)  # text, whatever it looks like, also after it was edited
 _DIGITS: Style = ("align", "right")
 
-# What XML can't hold is written _xHHHH_ (ECMA-376), and so is what looks like that.
-_UNWRITABLE = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
+# What XML can't hold is written _xHHHH_ (ECMA-376), and so is what looks like that, or would before
+# such a one.
+_NOT_IN_XML = "\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff"
+_UNWRITABLE = re.compile(f"[{_NOT_IN_XML}]|_(?=x[0-9A-Fa-f]{{4}}[_{_NOT_IN_XML}])")
 
 _SHEET_BEGINS = (
     '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
