@@ -55,6 +55,7 @@ def measure(small: Stage, large: Stage, single: Stage) -> Measured:
         measured.add("floor", small.drive(small.floor(), SECONDS))
         measured.add("transfers", small.drive(small.transfers(), SECONDS), small)
         measured.add("hot account", small.drive(small.hot_transfers(), SECONDS))
+        run_here("bench.warming", small.server.env)
         measured.add("balance read", small.drive(small.balances(), SECONDS))
         measured.add("batch of 1,000", small.drive(small.batches(), SECONDS, connections=4))
         measured.add("transfers, 5,000,000 rows", large.drive(large.transfers(), SECONDS))
