@@ -7,7 +7,7 @@ DEV      := $(VENV)/.installed-dev
 PYTHONS  := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test audit fuzz torture mutants bench bench-pages bench-admin bench-dashboard bench-api bench-metrics bench-tracing pictures image-steps restore-drill screenshots check format lock schema clean
+.PHONY: help run dev test test-mysql audit fuzz torture mutants bench bench-pages bench-admin bench-dashboard bench-api bench-metrics bench-tracing pictures image-steps restore-drill screenshots check format lock schema clean
 
 # Installs one requirements file into the virtual environment: with uv where there is one.
 define install
@@ -31,6 +31,9 @@ dev: $(DEV) ## virtual environment with everything that tests and checks need
 
 test: $(DEV) ## the whole suite, on SQLite and on MariaDB/MySQL + Redis (ARGS="-k posting")
 	@$(BIN)/python -m tests.run $(ARGS)
+
+test-mysql: $(DEV) ## the whole suite on Oracle MySQL + Redis, in a root of its own (root, Linux)
+	@$(BIN)/python -m tests.run --engine mysql $(ARGS)
 
 bench: $(DEV) ## how fast it is, in one table: requests a second, ratios, targets (BENCH_SECONDS=15)
 	@$(BIN)/python -m bench

@@ -4,6 +4,8 @@ The engines run at the same time, each with servers, ports and directories of it
 prints is shown whole, one after the other. With `--engine`, pytest has the terminal to itself, for
 `--pdb`. Ends with one line per engine. Exits 1 when the suite failed on one, and also when one
 could not be had, unless ALLOW_MISSING_ENGINES=1 (which CI ignores).
+
+Oracle's MySQL is run on when it is asked for by name.
 """
 
 import argparse
@@ -20,13 +22,15 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
-from bench.servers.engines import Engine, MissingEngineError, embedded, standard
+from bench.servers.engines import Engine, MissingEngineError, embedded, mysql, standard
 from bench.servers.process import REPOSITORY
 
 ENGINES: dict[str, Callable[[], AbstractContextManager[Engine]]] = {
     "sqlite": embedded,
     "mariadb": standard,
+    "mysql": mysql,
 }
+USUAL = ("sqlite", "mariadb")
 GLANCE = 0.2  # seconds between two looks at what a run has printed
 
 
@@ -39,7 +43,7 @@ def main(arguments: list[str]) -> int:
     # A shell starts background jobs with SIGINT ignored, and pytest would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    chosen = [options.engine] if options.engine else list(ENGINES)
+    chosen = [options.engine] if options.engine else list(USUAL)
     with ExitStack() as stack:
         logs = None
         if len(chosen) > 1:

@@ -7,7 +7,8 @@ import MySQLdb
 import pytest
 import redis
 
-from bench.servers.mariadb import MariaDB
+from bench.servers.database import DatabaseServer
+from bench.servers.engines import private_database
 from bench.servers.process import Server, ServerError
 from bench.servers.redis import Redis
 
@@ -19,14 +20,14 @@ def assert_gone(server: Server, pid: int) -> None:
         socket.create_connection(("127.0.0.1", server.port))
 
 
-def connect(server: MariaDB, password: str) -> MySQLdb.Connection:
+def connect(server: DatabaseServer, password: str) -> MySQLdb.Connection:
     return MySQLdb.connect(
         host="127.0.0.1", port=server.port, user=server.user, password=password, charset="utf8mb4"
     )
 
 
-def test_mariadb_answers_and_is_gone_after() -> None:
-    with MariaDB() as server:
+def test_database_answers_and_is_gone_after() -> None:
+    with private_database() as server:
         pid, directory = server.pid, server.directory
         connection = connect(server, server.password)
         with connection.cursor() as cursor:
@@ -40,8 +41,8 @@ def test_mariadb_answers_and_is_gone_after() -> None:
     assert not directory.exists()
 
 
-def test_mariadb_keeps_data_over_a_crash_and_refuses_a_wrong_password() -> None:
-    with MariaDB() as server:
+def test_database_keeps_data_over_a_crash_and_refuses_a_wrong_password() -> None:
+    with private_database() as server:
         server.execute("CREATE TABLE kept (id int); INSERT INTO kept VALUES (7)", server.database)
         server.kill()
         assert not server.is_running()

@@ -19,7 +19,7 @@ SECONDS = 3600.0
 
 def main(arguments: list[str]) -> int:
     """Returns 0 when no round failed."""
-    engines = [] if "--engine" in arguments else [["--engine", name] for name in run.ENGINES]
+    engines = [] if "--engine" in arguments else [["--engine", name] for name in run.USUAL]
     rounds = zip(count(1), cycle(engines or [[]]), strict=False)
     until = time.monotonic() + float(os.environ.get("TORTURE_SECONDS", SECONDS))
     for number, engine in rounds:

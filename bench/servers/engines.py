@@ -1,4 +1,4 @@
-"""The two database and cache topologies that the suite runs on."""
+"""The database and cache topologies that the suite runs on."""
 
 import os
 import sqlite3
@@ -9,12 +9,16 @@ from dataclasses import dataclass
 import MySQLdb
 import redis
 
+from bench.servers.database import DatabaseServer
 from bench.servers.mariadb import MariaDB
+from bench.servers.mysql import MySQL
 from bench.servers.packages import MissingSystemPackageError
 from bench.servers.process import ServerError
 from bench.servers.redis import Redis
 
 DATABASE_KEYS = ("DB_HOST", "DB_PORT", "DB_USER", "DB_PASSWORD", "DB_NAME")
+PRIVATE_DATABASE = "PRIVATE_DATABASE"  # which one is started where none is named
+PRIVATE_DATABASES: Mapping[str, type[DatabaseServer]] = {"mariadb": MariaDB, "mysql": MySQL}
 REDIS_KEYS = ("REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD", "REDIS_DB")
 
 
@@ -44,9 +48,30 @@ def standard() -> Iterator[Engine]:
 
     Raises MissingEngineError.
     """
+    with _on(_named(DATABASE_KEYS), private_database()) as engine:
+        yield engine
+
+
+@contextmanager
+def mysql() -> Iterator[Engine]:
+    """Oracle's MySQL, a private one whatever DB_HOST names, and Redis as in `standard`.
+
+    Raises MissingEngineError.
+    """
+    with _on({}, MySQL()) as engine:
+        yield Engine(engine.name, {**engine.env, PRIVATE_DATABASE: "mysql"})
+
+
+def private_database() -> DatabaseServer:
+    """One more server, not started, of the kind that the suite runs on."""
+    return PRIVATE_DATABASES[os.environ.get(PRIVATE_DATABASE, "mariadb")]()
+
+
+@contextmanager
+def _on(named: Mapping[str, str], private: DatabaseServer) -> Iterator[Engine]:
     with ExitStack() as servers:
         try:
-            database = _named(DATABASE_KEYS) or servers.enter_context(MariaDB()).env
+            database = named or servers.enter_context(private).env
             cache = _named(REDIS_KEYS) or servers.enter_context(Redis()).env
             name = f"{_database_version(database)}, {_redis_version(cache)}"
         except (MissingSystemPackageError, ServerError, MySQLdb.Error, redis.RedisError) as error:

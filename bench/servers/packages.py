@@ -107,6 +107,12 @@ NPM = Requirement(
     debian=("nodejs", "npm"),
     homebrew=("node",),
 )
+DEBOOTSTRAP = Requirement(
+    purpose="A root directory of its own, on Linux alone,",
+    programs=("debootstrap", "unshare", "setpriv"),
+    debian=("debootstrap", "debian-archive-keyring", "util-linux"),
+    homebrew=(),
+)
 WRK = Requirement(
     purpose="Driving a server with load",
     programs=("wrk",),

@@ -1,6 +1,7 @@
 """The database and Redis of docker-compose.yml, started with its files and by its commands."""
 
 import os
+import shlex
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.servers import packages
-from bench.servers.mariadb import MariaDB
+from bench.servers.database import DatabaseServer
+from bench.servers.engines import private_database
 from bench.servers.packages import program
 from bench.servers.process import REPOSITORY
 from bench.servers.redis import Redis
@@ -17,50 +19,6 @@ from tests.compose.stack import SECRETS, services, shell
 from tests.e2e.world import migrate
 
 STACK = services(APP_ENV="production", DB_USER="books", MIGRATION_USER="books_migration", **SECRETS)
-
-
-class Database(MariaDB):
-    """MariaDB in the place of MySQL: the same configuration, the same users, the same tools."""
-
-    defaults = f"--defaults-file={REPOSITORY / 'config/mysql/ledgerlink.cnf'}"
-
-    def start(self) -> None:
-        """As the image does with an empty volume: root gets its password, and init/ is run."""
-        fresh = self.directory == Path()
-        super().start()
-        if fresh:
-            self._make_clients()
-            self.execute(
-                "CREATE USER IF NOT EXISTS root@localhost;"
-                "ALTER USER root@localhost IDENTIFIED VIA unix_socket OR mysql_native_password "
-                f"USING PASSWORD('{SECRETS['MYSQL_ROOT_PASSWORD']}');"
-                "GRANT ALL ON *.* TO root@localhost WITH GRANT OPTION;"
-            )
-            for script in sorted((REPOSITORY / "config/mysql/init").iterdir()):
-                finished = self.run(str(script))
-                assert finished.returncode == 0, finished.stderr
-
-    def run(self, *command: str, **streams: Any) -> subprocess.CompletedProcess[bytes]:
-        """A command in the container."""
-        path = f"{self.directory / 'bin'}:{os.environ['PATH']}"
-        env = {**STACK["mysql"]["environment"], "HOME": str(self.directory), "PATH": path}
-        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
-        return subprocess.run(command, env=env, check=False, **streams)
-
-    def is_healthy(self) -> bool:
-        kind, test = STACK["mysql"]["healthcheck"]["test"]
-        assert kind == "CMD-SHELL"
-        return self.run("/bin/sh", "-c", shell(test)).returncode == 0
-
-    def _make_clients(self) -> None:
-        """By MySQL's names, which newer ones of MariaDB lack; they find this server, as those of
-        the image do."""
-        (self.directory / ".my.cnf").write_text(
-            f"[client]\nsocket={self.socket}\nport={self.port}\n"
-        )
-        (self.directory / "bin").mkdir()
-        for ours, theirs in (("mysql", "mariadb"), ("mysqldump", "mariadb-dump")):
-            (self.directory / "bin" / ours).symlink_to(program(theirs))
 
 
 class Cache(Redis):
@@ -88,9 +46,18 @@ class Cache(Redis):
 class Containers:
     """Both with migrated books, and the settings of the application that runs on them."""
 
-    database: Database
+    database: DatabaseServer
     cache: Cache
     env: Mapping[str, str]
+
+    def run(self, *command: str, **streams: Any) -> subprocess.CompletedProcess[bytes]:
+        """A command in the database's container."""
+        return _run(self.database, *command, **streams)
+
+    def database_is_healthy(self) -> bool:
+        kind, test = STACK["mysql"]["healthcheck"]["test"]
+        assert kind == "CMD-SHELL"
+        return self.run("/bin/sh", "-c", shell(test)).returncode == 0
 
     @property
     def as_migration(self) -> dict[str, str]:
@@ -100,7 +67,10 @@ class Containers:
 
 @contextmanager
 def containers() -> Iterator[Containers]:
-    with Database() as database, Cache() as cache:
+    database = private_database()
+    database.defaults = f"--defaults-file={REPOSITORY / 'config/mysql/ledgerlink.cnf'}"
+    with database, Cache() as cache:
+        _furnish(database)
         here = {"ALLOWED_HOSTS": "127.0.0.1", "APP_HOST": "127.0.0.1", "WEB_CONCURRENCY": "2"}
         loose = {"SELF_SERVICE_FUNDING": "true", "RATELIMIT_ENABLE": "false"}
         given = STACK["app"]["environment"].items()
@@ -109,6 +79,36 @@ def containers() -> Iterator[Containers]:
         made = Containers(database, cache, {**env, **_user("app")})
         migrate(made.as_migration)
         yield made
+
+
+def _furnish(database: DatabaseServer) -> None:
+    """As the image does with an empty volume: root gets its password, and init/ is run."""
+    _make_clients(database)
+    database.set_root_password(SECRETS["MYSQL_ROOT_PASSWORD"])
+    for script in sorted((REPOSITORY / "config/mysql/init").iterdir()):
+        finished = _run(database, str(script))
+        assert finished.returncode == 0, finished.stderr
+
+
+def _make_clients(database: DatabaseServer) -> None:
+    """By MySQL's names; they find this server, as those of the image do."""
+    (database.directory / ".my.cnf").write_text(
+        f"[client]\nsocket={database.socket}\nport={database.port}\n"
+    )
+    (database.directory / "bin").mkdir()
+    for name in ("mysql", "mysqldump"):
+        client = database.directory / "bin" / name
+        client.write_text(f'#!/bin/sh\nexec {shlex.join(database.command(name))} "$@"\n')
+        client.chmod(0o755)
+
+
+def _run(
+    database: DatabaseServer, *command: str, **streams: Any
+) -> subprocess.CompletedProcess[bytes]:
+    path = f"{database.directory / 'bin'}:{os.environ['PATH']}"
+    env = {**STACK["mysql"]["environment"], "HOME": str(database.directory), "PATH": path}
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
+    return subprocess.run(command, env=env, check=False, **streams)
 
 
 def _user(service: str) -> dict[str, str]:

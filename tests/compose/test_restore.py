@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.servers.database import DatabaseServer
 from bench.servers.process import REPOSITORY
-from tests.compose.containers import Containers, Database
+from tests.compose.containers import Containers
 from tests.concurrency import eventually
 from tests.e2e.world import STANDARD, assert_reconciled, manage, register
 from tests.faults.storm import storm
@@ -17,18 +18,18 @@ pytestmark = pytest.mark.skipif(not STANDARD, reason="SQLite is a file")
 TOOLS = REPOSITORY / "config/mysql/tools"
 
 
-def back_up(database: Database, file: Path) -> None:
+def back_up(running: Containers, file: Path) -> None:
     started = time.monotonic()
     with file.open("wb") as out:
-        finished = database.run(str(TOOLS / "backup.sh"), stdout=out)
+        finished = running.run(str(TOOLS / "backup.sh"), stdout=out)
     assert finished.returncode == 0, finished.stderr
     print(f"\nbacked up: {file.stat().st_size:,} bytes in {time.monotonic() - started:.1f} s")
 
 
-def restore(database: Database, file: Path) -> tuple[int, str]:
+def restore(running: Containers, file: Path) -> tuple[int, str]:
     started = time.monotonic()
     with file.open("rb") as backup:
-        finished = database.run(str(TOOLS / "restore.sh"), stdin=backup)
+        finished = running.run(str(TOOLS / "restore.sh"), stdin=backup)
     print(f"restored in {time.monotonic() - started:.1f} s: exit status {finished.returncode}")
     return finished.returncode, finished.stderr.decode()
 
@@ -44,7 +45,7 @@ def test_books_that_were_lost_are_restored_and_clients_make_up_for_the_rest(
         alice, bob = register(server, "10000.00"), register(server)
         with storm((alice, bob), (alice.at(server), bob)) as running_storm:
             eventually(lambda: len(running_storm.acknowledged) >= 20)
-            back_up(database, backup)  # while money moves
+            back_up(running, backup)  # while money moves
             enough = len(running_storm.acknowledged) + 20
             eventually(lambda: len(running_storm.acknowledged) >= enough)
         assert set(running_storm.codes) == {201}
@@ -54,7 +55,7 @@ def test_books_that_were_lost_are_restored_and_clients_make_up_for_the_rest(
     database.execute(f"DROP DATABASE {database.database}")
     assert manage(env, "reconcile").returncode != 0
 
-    assert restore(database, backup) == (0, "")
+    assert restore(running, backup) == (0, "")
     cache.kill()  # it remembers balances that are not yet: `docker compose restart redis`
     cache.start()
     proved = manage(env, "reconcile")
@@ -76,25 +77,24 @@ def test_books_that_were_lost_are_restored_and_clients_make_up_for_the_rest(
     assert triggers(database) == guarded
 
 
-def triggers(database: Database) -> list[str]:
+def triggers(database: DatabaseServer) -> list[str]:
     query = "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema <> 'sys'"
     return sorted(database.execute(query).split())
 
 
 def test_backup_that_is_not_whole_is_found_out(running: Containers, tmp_path: Path) -> None:
-    database = running.database
     whole, part = tmp_path / "whole.sql.gz", tmp_path / "part.sql.gz"
-    back_up(database, whole)
+    back_up(running, whole)
     part.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    status, said = restore(database, part)
+    status, said = restore(running, part)
     assert status == 1
     assert "The backup was not read to its end: the books are NOT restored." in said
-    assert restore(database, whole) == (0, "")
+    assert restore(running, whole) == (0, "")
 
 
 def test_backup_that_can_not_be_made_says_so(running: Containers, tmp_path: Path) -> None:
     with (tmp_path / "none").open("wb") as out:
-        finished = running.database.run(
+        finished = running.run(
             "/usr/bin/env", "MYSQL_DATABASE=nothing", str(TOOLS / "backup.sh"), stdout=out
         )
     assert finished.returncode != 0

@@ -68,11 +68,11 @@ def test_database_keeps_what_it_committed(running: Containers) -> None:
 
 def test_database_is_healthy_once_the_application_can_sign_in(running: Containers) -> None:
     database = running.database
-    assert database.is_healthy()
+    assert running.database_is_healthy()
     database.execute("ALTER USER books@'%' ACCOUNT LOCK")
-    assert not database.is_healthy()
+    assert not running.database_is_healthy()
     database.execute("ALTER USER books@'%' ACCOUNT UNLOCK")
-    assert database.is_healthy()
+    assert running.database_is_healthy()
 
 
 def test_redis_asks_for_its_password_and_keeps_nothing_on_disk(running: Containers) -> None:

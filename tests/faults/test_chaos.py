@@ -13,7 +13,8 @@ from random import Random
 import pytest
 from redis import Redis as RedisClient
 
-from bench.servers.mariadb import MariaDB
+from bench.servers.database import DatabaseServer
+from bench.servers.engines import private_database
 from bench.servers.process import Server
 from bench.servers.redis import Redis
 from tests.concurrency import eventually, in_background
@@ -32,7 +33,7 @@ DATABASE_SECONDS = 2  # until a server gives up waiting for an answer of the dat
 class Site:
     """Three servers on one database and one Redis."""
 
-    mariadb: MariaDB
+    database: DatabaseServer
     redis: Redis
     servers: list[LedgerServer]
 
@@ -40,9 +41,9 @@ class Site:
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
     with ExitStack() as stack:
-        mariadb, redis = stack.enter_context(MariaDB()), stack.enter_context(Redis())
+        database, redis = stack.enter_context(private_database()), stack.enter_context(Redis())
         env: Mapping[str, str] = {
-            **mariadb.env,
+            **database.env,
             **redis.env,
             "APP_ENV": "test",
             "RATELIMIT_ENABLE": "false",
@@ -52,7 +53,7 @@ def site() -> Iterator[Site]:
         }
         migrate(env)
         servers = [stack.enter_context(LedgerServer(env)) for _ in range(SERVERS)]
-        yield Site(mariadb, redis, servers)
+        yield Site(database, redis, servers)
         assert_reconciled(env)
 
 
@@ -82,14 +83,14 @@ def kill_server(site: Site, running: Storm, dice: Random) -> None:
 
 
 def kill_database(site: Site, running: Storm, dice: Random) -> None:
-    restart(site.mariadb)
+    restart(site.database)
 
 
 def stop_database(site: Site, running: Storm, dice: Random) -> None:
     """Until every client waits, or until one was told that it waited in vain."""
     told = running.codes[503]
     until = dice.choice([running.all_wait, lambda: running.codes[503] > told])
-    with stopped(site.mariadb):
+    with stopped(site.database):
         eventually(until)
 
 
@@ -151,7 +152,7 @@ def test_database_that_stands_still_is_waited_for_no_longer_than_said(site: Site
         headers={"Idempotency-Key": "one"},
         timeout=60,
     )
-    with in_background() as start, stopped(site.mariadb):
+    with in_background() as start, stopped(site.database):
         asked = [start(call) for call in (*reads, pay, pay)]
         with client(server.url) as http:
             assert http.get("health").status_code == 200

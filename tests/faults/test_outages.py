@@ -7,7 +7,8 @@ import httpx
 import pytest
 from redis import Redis as RedisClient
 
-from bench.servers.mariadb import MariaDB
+from bench.servers.database import DatabaseServer
+from bench.servers.engines import private_database
 from bench.servers.redis import Redis
 from tests.concurrency import eventually
 from tests.e2e.test_cached_balances import Horizon, polling
@@ -30,8 +31,8 @@ pytestmark = pytest.mark.skipif(not STANDARD, reason="SQLite is in the process")
 
 
 @pytest.fixture(scope="module")
-def mariadb() -> Iterator[MariaDB]:
-    with MariaDB() as running:
+def database() -> Iterator[DatabaseServer]:
+    with private_database() as running:
         yield running
 
 
@@ -42,8 +43,8 @@ def redis() -> Iterator[Redis]:
 
 
 @pytest.fixture(scope="module")
-def env(mariadb: MariaDB, redis: Redis) -> Iterator[Mapping[str, str]]:
-    made = {**mariadb.env, **redis.env, "APP_ENV": "test", "WEB_CONCURRENCY": str(WORKERS)}
+def env(database: DatabaseServer, redis: Redis) -> Iterator[Mapping[str, str]]:
+    made = {**database.env, **redis.env, "APP_ENV": "test", "WEB_CONCURRENCY": str(WORKERS)}
     made |= {"RATELIMIT_ENABLE": "false", "SELF_SERVICE_FUNDING": "true"}
     migrate(made)
     yield made
@@ -150,10 +151,10 @@ def test_redis_in_any_trouble_shows_no_balance_of_before(
 
 def test_database_gone_is_unavailable_and_logs_nobody_out(
     server: LedgerServer,
-    mariadb: MariaDB,
+    database: DatabaseServer,
 ) -> None:
     alice, bob, stranger = (register(server, "100.00") for _ in range(3))
-    mariadb.kill()
+    database.kill()
     asked: list[httpx.Response] = []
     for account in (alice, stranger):  # one whom the processes remember, one not all do
         for _ in range(WORKERS):
@@ -176,7 +177,7 @@ def test_database_gone_is_unavailable_and_logs_nobody_out(
         assert answer.json()["status"] == 503
     assert readiness(server) == (503, "unavailable")
 
-    mariadb.start()
+    database.start()
     eventually(lambda: readiness(server) == (200, "ok"))
     for account in (alice.at(server), stranger.at(server), bob.at(server)) * WORKERS:
         assert account.http.get("transactions").status_code == 200
@@ -188,14 +189,14 @@ def test_database_gone_is_unavailable_and_logs_nobody_out(
 
 def test_database_restarted_under_load_loses_and_doubles_nothing(
     server: LedgerServer,
-    mariadb: MariaDB,
+    database: DatabaseServer,
 ) -> None:
     alice, bob = register(server, "10000.00"), register(server)
     with storm(*[(alice.at(server), bob) for _ in range(6)]) as running:
         eventually(lambda: len(running.acknowledged) >= 50)
-        mariadb.kill()
+        database.kill()
         eventually(lambda: running.codes[503] > 0)
-        mariadb.start()
+        database.start()
         enough = len(running.acknowledged) + 50
         eventually(lambda: len(running.acknowledged) >= enough)
     assert set(running.codes) == {201, 503}

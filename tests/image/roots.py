@@ -1,6 +1,5 @@
 """Root directories in which commands run as they would in a container."""
 
-import os
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -8,16 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from bench.servers.packages import Requirement, program
+from bench.servers.packages import program
+from bench.servers.roots import debian_root
 
-DEBOOTSTRAP = Requirement(
-    purpose="Running the steps of the image",
-    programs=("debootstrap", "unshare", "setpriv"),
-    debian=("debootstrap", "util-linux"),
-    homebrew=(),
-)
 # What python:*-slim-bookworm has beside Debian itself.
-PACKAGES = "python3,python3-dev,python3-venv,ca-certificates,netbase,tzdata"
+PACKAGES = ("python3", "python3-dev", "python3-venv", "ca-certificates", "netbase", "tzdata")
 
 # How this machine reaches its package mirrors.
 MIRRORS = (
@@ -95,24 +89,13 @@ class Root:
 
 def base_root(cache: Path) -> Path:
     """Debian and Python, as the base image has them; kept for the next time."""
-    if cache.exists():
-        return cache
-    DEBOOTSTRAP.ensure()
-    fresh = cache.with_name(f"{cache.name}.{os.getpid()}")
-    fresh.parent.mkdir(parents=True, exist_ok=True)
-    command = [
-        program("debootstrap"),
-        "--variant=minbase",
-        f"--include={PACKAGES}",
-        "bookworm",
-        str(fresh),
-    ]
-    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    return debian_root(cache, "bookworm", PACKAGES, _furnish)
+
+
+def _furnish(root: Path) -> None:
     for source in MIRRORS:
-        _take_over(source, fresh)
-    (fresh / "usr/local/bin/python").symlink_to("/usr/bin/python3")
-    fresh.rename(cache)
-    return cache
+        _take_over(source, root)
+    (root / "usr/local/bin/python").symlink_to("/usr/bin/python3")
 
 
 def _take_over(source: Path, root: Path) -> None:

@@ -32,7 +32,7 @@ def short_of_breath(monkeypatch: pytest.MonkeyPatch) -> None:
 def people(db: None) -> list[int]:
     """The ids of 40 users: every third has a role, every fifth is inactive."""
     roles = [Role.AUDITOR, Role.USER, Role.USER]
-    made = User.objects.bulk_create(
+    User.objects.bulk_create(
         User(
             username=f"user-{n:02}",
             email=f"user-{n:02}@example.com",
@@ -42,7 +42,7 @@ def people(db: None) -> list[int]:
         )
         for n in range(40)
     )
-    return [user.pk for user in made]
+    return list(User.objects.order_by("username").values_list("pk", flat=True))
 
 
 AUDITORS = Q(role=Role.AUDITOR)
