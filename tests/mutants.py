@@ -24,7 +24,7 @@ _RESULT = re.compile(r"\s*(?P<module>[\w.]+)\.[xǁ]\S*: (?P<status>[\w ]+)")
 def main(arguments: list[str]) -> int:
     """Returns 0 when enough mutants were killed."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants")
-    parser.add_argument("--engine", choices=ENGINES, default="sqlite")
+    parser.add_argument("--engine", choices=WORKERS, default="sqlite")
     parser.add_argument("names", nargs="*", help="as `mutmut results` lists them; * is a wildcard")
     options = parser.parse_args(arguments)
     # A shell starts background jobs with SIGINT ignored, and the tests would inherit that.

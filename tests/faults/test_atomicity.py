@@ -45,15 +45,9 @@ def fail() -> None:
     raise Broken
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("signal", [balances_changed, transactions_posted])
-@pytest.mark.parametrize("database", ["db", "transactional_db"])
-def test_receiver_that_fails_rolls_the_money_back(
-    signal: Signal,
-    database: str,
-    request: pytest.FixtureRequest,
-) -> None:
-    request.getfixturevalue(database)
-    alice, bob = request.getfixturevalue("alice"), request.getfixturevalue("bob")
+def test_receiver_that_fails_rolls_the_money_back(signal: Signal, alice: User, bob: User) -> None:
     fund(alice, "10.00")
     fund(bob, "1.00")
     before = rows()

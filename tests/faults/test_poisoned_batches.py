@@ -18,21 +18,14 @@ POISONS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(params=[False, True], ids=["in a transaction", "by itself"])
-def cast(request: pytest.FixtureRequest) -> tuple[User, User]:
-    if request.param:
-        request.getfixturevalue("transactional_db")
-    return request.getfixturevalue("alice"), request.getfixturevalue("bob")
-
-
 def poisoned(good: Instruction, poison: dict[str, Any]) -> Instruction:
     fields = {name: getattr(good, name) for name in good.__slots__ if name != "id"}
     return Instruction(**{**fields, **poison})
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("name", POISONS)
-def test_poisoned_instruction_fails_alone(name: str, cast: tuple[User, User]) -> None:
-    alice, bob = cast
+def test_poisoned_instruction_fails_alone(name: str, alice: User, bob: User) -> None:
     fund(alice, "10.00")
     bad = poisoned(transfer(alice, bob, "1.00"), POISONS[name])
     units = [[transfer(alice, bob, "1.00")] for _ in range(5)]
@@ -44,8 +37,8 @@ def test_poisoned_instruction_fails_alone(name: str, cast: tuple[User, User]) ->
     assert_books_are_sound()
 
 
-def test_unit_with_a_poisoned_instruction_is_left_out_whole(cast: tuple[User, User]) -> None:
-    alice, bob = cast
+@pytest.mark.usefixtures("both_ways")
+def test_unit_with_a_poisoned_instruction_is_left_out_whole(alice: User, bob: User) -> None:
     bad = poisoned(deposit(bob, "1.00"), {"metadata": {"x": object()}})
     units = [[deposit(alice, "1.00"), bad], [deposit(bob, "2.00", idempotency=idempotency("k"))]]
     results = post_units([Unit(orders) for orders in units])
