@@ -27,6 +27,7 @@ from gunicorn.workers.gthread import (  # type: ignore[import-untyped]
 from ledgerlink.arriving import CHUNK, Arriving
 
 REQUEST_SECONDS = 30.0  # from the first byte to the last
+REST_SECONDS = 0.002  # between two new connections, while another process may take one
 LINGER_SECONDS = 2.0  # for the client to read its last answer and close
 WAITING_BYTES = 64 * 1024 * 1024  # of all requests that are not whole yet
 
@@ -57,6 +58,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         self._waiting: set[Any] = set()
         self.keepalived_conns = self._waiting  # gunicorn asks how many there are
         self._accept_lock = threading.Lock()
+        self._rests_until: float | None = None
         super(ThreadWorker, self).init_process()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
@@ -117,15 +119,28 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         """Wait for one's turn, and in it for a connection that has something to read."""
         with self._turn:
             while not self._ready:
-                for key, _ in self.poller.select():
+                for key, _ in self.poller.select(self._rest()):
                     if not isinstance(key.data, TConn):
                         self.accept(key.fileobj)
                     elif self._claim(key.data):
                         self._ready.append(key.data)
             return self._ready.popleft()
 
+    def _rest(self) -> float | None:
+        """How much longer (seconds) no new connection is taken; None: they are."""
+        if self._rests_until is None:
+            return None
+        left = self._rests_until - time.monotonic()
+        if left > 0:
+            return left
+        self._rests_until = None
+        if self.alive:
+            self.set_accept_enabled(True)
+        return None
+
     def accept(self, listener: Any) -> None:
-        """A new connection; beyond gunicorn's limit none, until there is room again."""
+        """A new connection, then a rest: else one process takes most of those that come at once,
+        and serves them alone. Beyond gunicorn's limit none, until there is room again."""
         if len(self._open) >= self.worker_connections:
             self.set_accept_enabled(False)
             return
@@ -142,6 +157,9 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         conn.is_leaving = False
         self._open.add(conn)
         self._wait_for_more(conn)
+        if self.cfg.workers > 1:
+            self.set_accept_enabled(False)
+            self._rests_until = time.monotonic() + REST_SECONDS
 
     def _attend(self, conn: Any) -> None:
         """Serve the requests that are there; then the connection waits for more, or leaves."""
