@@ -3,12 +3,11 @@
 For each user it keeps, per currency, the newest version known and the balance as the API shows
 it. A value may replace only an older version, so a slow reader can't put an old balance over a
 newer one. Before a commit the writer puts a *fence*, the new version without a value: readers then
-go to the database, and put what they find there. The *generation* is a random token that stands
-for everything the cache remembers; when it was lost or could not be written to, a new generation
-makes all that was kept before unreadable.
+go to the database, and put what they find there. The *generation* is a token that stands for
+everything the cache remembers; when it was lost or could not be written to, a new generation makes
+all that was kept before unreadable.
 """
 
-import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -63,10 +62,6 @@ def finish() -> None:
     """As the process ends, in good order: after the last batch was posted."""
     if balance_cache.cache_info().currsize:
         balance_cache().finish()
-
-
-def new_generation() -> str:
-    return secrets.token_hex(8)
 
 
 def value_of(balance: ShownBalance) -> str:

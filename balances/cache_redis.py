@@ -5,6 +5,7 @@ all of the user's balances are in it, and the `generation` in which it was writt
 """
 
 import logging
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -15,7 +16,7 @@ from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
 from balances.accounts import Account
-from balances.cache import FENCE, TTL_SECONDS, Cached, kept_of, new_generation
+from balances.cache import FENCE, TTL_SECONDS, Cached, kept_of
 from balances.representation import ShownBalance
 from ledgerlink.redis_breaker import RedisBreaker
 
@@ -24,8 +25,23 @@ logger = logging.getLogger(__name__)
 PREFIX = "ledgerlink:balances"
 GENERATION = f"{PREFIX}:generation"
 FINISH_SECONDS = 5.0  # that a process waits at its end for a Redis that missed something
-MEND_SECONDS = 0.05  # between attempts to give a new generation to a Redis that missed something
+MEND_SECONDS = 0.05  # between attempts to tell a Redis that missed something to forget the rest
+SETTLING_SECONDS = 2.0  # in which nothing is put into a new generation
 
+_TIME = """
+local function milliseconds()
+  local now = redis.call('TIME')
+  return now[1] * 1000 + math.floor(now[2] / 1000)
+end
+"""
+_GENERATION = f"""{_TIME}
+local function current(key, random)
+  redis.call('SET', key, string.format('%.0f-%s', milliseconds(), random), 'NX')
+  return redis.call('GET', key)
+end
+"""
+# KEYS: the generation's. ARGV: a random text. Returns the generation, a new one if there was none.
+_BEGIN = f"{_GENERATION} return current(KEYS[1], ARGV[1])"
 _PUT = """
 local function begin(key, generation)
   if redis.call('HGET', key, 'generation') ~= generation then
@@ -42,18 +58,19 @@ local function put(key, currency, version, json)
 end
 """
 # KEYS: the generation's, the user's. ARGV: generation, ttl, then currency, version, json of each.
-_FILL = f"""{_PUT}
+_FILL = f"""{_TIME}{_PUT}
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return end
+local begun = tonumber(string.match(ARGV[1], '^%d+'))
+if milliseconds() < begun + {1000 * SETTLING_SECONDS:.0f} then return end
 begin(KEYS[2], ARGV[1])
 for i = 3, #ARGV, 3 do put(KEYS[2], ARGV[i], ARGV[i + 1], ARGV[i + 2]) end
 redis.call('HSET', KEYS[2], 'complete', '1')
 redis.call('EXPIRE', KEYS[2], ARGV[2])
 """
-# KEYS: the generation's, the user's of each balance. ARGV: a new generation, should there be none,
-# ttl, then currency and version of each.
-_FENCE = f"""{_PUT}
-redis.call('SET', KEYS[1], ARGV[1], 'NX')
-local generation = redis.call('GET', KEYS[1])
+# KEYS: the generation's, the user's of each balance. ARGV: a random text, should there be no
+# generation, ttl, then currency and version of each.
+_FENCE = f"""{_GENERATION}{_PUT}
+local generation = current(KEYS[1], ARGV[1])
 for i = 2, #KEYS do
   begin(KEYS[i], generation)
   put(KEYS[i], ARGV[2 * i - 1], ARGV[2 * i], '')
@@ -65,21 +82,25 @@ Answer = TypeVar("Answer")
 
 
 class RedisBalanceCache:
-    """Never raises: a Redis that fails is left alone for a moment, and distrusted until it has
-    taken a new generation, since writes meant for it may have been lost.
+    """Never raises: a Redis that fails is left alone for a moment, and distrusted until its
+    generation has been ended, since writes meant for it may have been lost.
 
-    A thread offers it that generation until it takes it: other processes, which noticed nothing,
-    must not go on reading what it remembers until this one happens to be asked again.
+    A thread tries to end it until it is done: other processes, which noticed nothing, must not go
+    on reading what it remembers until this one happens to be asked again.
+
+    A generation may begin just after the fence of a commit, which is then lost, and just before
+    the commit. So what is read in its first seconds is not kept.
     """
 
     def __init__(self) -> None:
         self._redis: Any = get_redis_connection("default")
+        self._begin = self._redis.register_script(_BEGIN)
         self._fill = self._redis.register_script(_FILL)
         self._fence = self._redis.register_script(_FENCE)
         self._lock = threading.Lock()
         # Calls that may have been lost; one, since a process that was killed may have lost some.
         self._missed = 1
-        self._mended = 0  # what `_missed` was when Redis last took a new generation
+        self._mended = 0  # what `_missed` was when the generation was last ended
         self._mender: threading.Thread | None = None
         self._breaker = RedisBreaker(missed=self._distrust)
 
@@ -90,8 +111,8 @@ class RedisBalanceCache:
             pipeline.hgetall(_key(user_id))
             generation, fields = pipeline.execute()
             if generation is None:
-                self._redis.set(GENERATION, new_generation(), nx=True)
-                return Cached(self._redis.get(GENERATION).decode(), None)
+                begun = self._begin(keys=[GENERATION], args=[_random()])
+                return Cached(begun.decode(), None)
             return _cached(generation, fields)
 
         return self._guarded(fetch, Cached("", None))
@@ -105,11 +126,11 @@ class RedisBalanceCache:
     def fence(self, accounts: Sequence[Account]) -> None:
         keys = [GENERATION, *(_key(account.user_id or 0) for account in accounts)]
         versions = [value for a in accounts for value in (a.currency, a.version)]
-        args = [new_generation(), TTL_SECONDS, *versions]
+        args = [_random(), TTL_SECONDS, *versions]
         self._guarded(lambda: self._fence(keys=keys, args=args), None)
 
     def clear(self) -> None:
-        self._guarded(lambda: self._redis.set(GENERATION, new_generation()), None)
+        self._guarded(lambda: self._redis.delete(GENERATION), None)
 
     def finish(self) -> None:
         with self._lock:
@@ -139,7 +160,7 @@ class RedisBalanceCache:
 
     def _mend(self) -> None:
         missed = self._missed
-        self._redis.set(GENERATION, new_generation())
+        self._redis.delete(GENERATION)
         with self._lock:
             self._mended = max(self._mended, missed)
 
@@ -152,6 +173,10 @@ class RedisBalanceCache:
                 if self._missed == self._mended:
                     self._mender = None
                     return
+
+
+def _random() -> str:
+    return secrets.token_hex(8)
 
 
 def _key(user_id: int) -> str:

@@ -16,6 +16,7 @@ from balances.cache import balance_cache
 from balances.decimals import forget_proved
 from tests import leaks
 from tests.books import _hashed_once, make_user
+from tests.caches import begin_settled
 from tests.e2e.world import assert_reconciled, close_clients, environment
 from tests.emptying import empty
 from tests.phones import Phones
@@ -69,7 +70,7 @@ def nothing_remembered(settings: Settings) -> None:
     settings.POSTING_MODE = "direct"
     settings.RATELIMIT_ENABLE = False  # all requests of a test come from one address
     cache.clear()
-    balance_cache().clear()
+    begin_settled(balance_cache())
     forget_proved()
     forget_all()
 

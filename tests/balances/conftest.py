@@ -9,6 +9,7 @@ from pytest_django import Settings
 from balances.cache import BalanceCache, NoBalanceCache, balance_cache
 from balances.cache_redis import RedisBalanceCache
 from bench.servers.redis import Redis
+from tests.caches import begin_settled
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +38,7 @@ def redis_cache(redis_server: Redis, settings: Settings) -> Iterator[RedisBalanc
     cache = balance_cache()
     assert isinstance(cache, RedisBalanceCache)
     cache._redis.flushdb()
+    begin_settled(cache)
     yield cache
     caches["default"].close()
     balance_cache.cache_clear()

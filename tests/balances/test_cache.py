@@ -10,6 +10,7 @@ from django.utils import timezone
 from balances.accounts import Account
 from balances.cache import FENCE, BalanceCache, value_of
 from tests.books import an_account
+from tests.caches import begin_settled
 
 USER = 7
 
@@ -153,7 +154,7 @@ def test_clearing_forgets_all_and_refuses_what_was_read_before(redis_cache: Bala
 
 def test_writer_after_clearing_begins_anew(redis_cache: BalanceCache) -> None:
     fill(redis_cache, account(3), account(9, "EUR"))
-    redis_cache.clear()
+    begin_settled(redis_cache)
     redis_cache.fence([account(4)])
     assert seen(redis_cache) is None
     fill(redis_cache, account(4), account(8, "EUR"))

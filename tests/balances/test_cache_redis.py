@@ -11,13 +11,14 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 
 from balances.cache import TTL_SECONDS
-from balances.cache_redis import GENERATION, RedisBalanceCache
+from balances.cache_redis import GENERATION, SETTLING_SECONDS, RedisBalanceCache
 from balances.queries import shown_balances
 from bench.servers.process import REPOSITORY
 from bench.servers.redis import Redis
 from ledgerlink.redis_breaker import REST_SECONDS
 from tests.balances.test_cache import USER, account, fill, seen
 from tests.books import expire, fund, hold, post_one, transfer
+from tests.caches import begin_settled
 from tests.concurrency import PATIENCE, eventually, in_background
 from transactions.signals import transactions_posted
 from users.models import User
@@ -63,6 +64,7 @@ def other_process(redis_cache: RedisBalanceCache) -> RedisBalanceCache:
     """The cache as a second process has it, which has served somebody before."""
     other = RedisBalanceCache()
     other.read(0)
+    begin_settled(redis_cache)
     return other
 
 
@@ -103,6 +105,18 @@ def test_generation_that_was_lost_makes_all_else_unreadable(
     redis_cache.fill(USER, generation, [account(3)])
     assert seen(redis_cache) is None
     recovers(redis_cache, 3)
+
+
+def test_nothing_is_kept_in_a_generation_that_has_just_begun(
+    redis_cache: RedisBalanceCache,
+) -> None:
+    """Its reader may have read before a commit whose fence was in the generation before."""
+    redis_cache.clear()
+    began = time.time()
+    fill(redis_cache, account(3))
+    assert seen(redis_cache) is None
+    recovers(redis_cache, 3)
+    assert time.time() - began >= SETTLING_SECONDS - 0.001  # counted in milliseconds
 
 
 def test_redis_that_holds_something_else_under_the_key_is_survived(
@@ -159,11 +173,13 @@ def test_balance_read_before_a_commit_in_a_generation_without_its_fence_is_not_k
     """The generation begins, as each process begins one, after the fence was put."""
     fund(alice, "10.00")
     read: list[str] = []
+    kept: list[object] = []
 
     def read_meanwhile(**_kwargs: object) -> None:
         redis_cache.clear()
         with in_background() as start:
             read.append(start(lambda: shown_balances(alice.pk)["USD"]).result())
+        kept.append(redis_cache.read(alice.pk).balances)
 
     transactions_posted.connect(read_meanwhile)
     try:
@@ -171,6 +187,7 @@ def test_balance_read_before_a_commit_in_a_generation_without_its_fence_is_not_k
     finally:
         transactions_posted.disconnect(read_meanwhile)
     assert '"amount":"10.00"' in read[0]
+    assert kept == [None]
     assert '"amount":"6.00"' in shown_balances(alice.pk)["USD"]
 
 

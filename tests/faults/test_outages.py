@@ -118,11 +118,6 @@ def test_redis_that_missed_an_invalidation_is_not_believed(
             assert_never_behind(server, alice, answered)
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="failed once in four runs: in a generation that begins between a commit's two fences, a "
-    "reader may see the balance of before for the milliseconds until the second",
-)
 def test_redis_in_any_trouble_shows_no_balance_of_before(
     server: LedgerServer, redis: Redis
 ) -> None:
