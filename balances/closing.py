@@ -1,6 +1,5 @@
 """Closing the balances of a user who is being deleted."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from django.db.models import F, Q
@@ -20,34 +19,20 @@ def close_balances_of(user: User, *, at: datetime) -> None:
 
     Raises UserHasMoney while one holds or owes money, has some reserved, or awaits some.
     """
-    mine = Balance.objects.filter(user=user)
-    balances = list(mine.select_for_update().order_by("pk"))
+    mine = Balance.objects.filter(user=user).order_by("pk")
+    balances = list(mine.select_for_update())
     if any(balance.amount != 0 or balance.held != 0 for balance in balances):
         raise UserHasMoney("Withdraw or transfer all money first.")
     if mine.filter(Q(sent__status=_PENDING) | Q(received__status=_PENDING)).exists():
         raise UserHasMoney("Capture or cancel the pending transactions first.")
-    to_close = [balance for balance in balances if balance.status != BalanceStatus.CLOSED]
-    if not to_close:
+    if not balances:
         return
-    mine.exclude(status=BalanceStatus.CLOSED).update(
+    mine.update(
         status=BalanceStatus.CLOSED,
         frozen_until=None,
         freeze_reason="",
         version=F("version") + 1,
         updated_at=at,
     )
-    closed = [_closed(balance, at) for balance in to_close]
+    closed = [Account.of(balance) for balance in mine]
     balances_changed.send(sender=None, accounts=closed, entries=[], at=at)
-
-
-def _closed(balance: Balance, at: datetime) -> Account:
-    account = Account.of(balance)
-    return replace(
-        account,
-        version=account.version + 1,
-        status=BalanceStatus.CLOSED,
-        updated_at=at,
-        frozen_until=None,
-        freeze_reason="",
-        read_version=account.version,
-    )

@@ -11,8 +11,10 @@ from django.db.transaction import atomic
 from django.utils import timezone
 
 from audit.models import AuditLog
+from balances.accounts import Account
 from balances.enums import BalanceStatus, House
 from balances.models import Balance
+from balances.signals import balances_changed
 from tests.api.client import API, Api, assert_problem, body_of, change_balance
 from tests.books import (
     PASSWORD,
@@ -27,6 +29,7 @@ from tests.books import (
     withdrawal,
 )
 from tests.concurrency import PATIENCE, at_once
+from tests.signals import heard
 from transactions.enums import TransactionStatus, TransactionType
 from transactions.errors import ActorInactive, UnknownParty
 from transactions.instructions import Outcome
@@ -127,6 +130,20 @@ def test_empty_balances_are_closed(alice: User) -> None:
         assert (closed.amount, closed.held) == (0, 0)
         assert closed.updated_at > old.updated_at
     assert_books_are_sound()
+
+
+def test_closing_is_told_as_it_was_written(alice: User) -> None:
+    """To the cache, and to whoever else listens."""
+    for currency in ("EUR", "USD"):
+        empty_balance(alice, currency)
+    change_balance(alice, status=BalanceStatus.FROZEN, freeze_reason="card stolen")
+    with heard(balances_changed) as changes:
+        delete(alice, alice)
+    (told,) = changes
+    accounts = [Account.of(balance_of(alice, currency)) for currency in ("EUR", "USD")]
+    assert {account.status for account in accounts} == {BalanceStatus.CLOSED}
+    assert (told["accounts"], told["entries"]) == (accounts, [])
+    assert told["at"] == accounts[0].updated_at == stored(alice).deleted_at
 
 
 @pytest.mark.django_db(transaction=True)
