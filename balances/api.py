@@ -94,7 +94,7 @@ def _now(owner: User, currency: str) -> dict[str, str]:
     shown = shown_balances(owner.pk)
     if currency in shown:
         return shown
-    empty = Balance(user=owner, currency=currency, updated_at=owner.created_at)
+    empty = Balance(currency=currency, updated_at=owner.created_at)
     return dict(sorted({**shown, currency: value_of(empty)}.items()))
 
 

@@ -51,8 +51,7 @@ def prove(number: int, invariant: str, *, checked: str, breaches: str, describe:
         if found > EXAMPLES:
             cursor.execute(f"SELECT COUNT(*) FROM ({breaches}) AS breaches")  # noqa: S608 - ours
             (found,) = cursor.fetchone()
-    examples = tuple(describe(rows[:EXAMPLES])) if rows else ()
-    return Proof(number, invariant, there, found, examples)
+    return Proof(number, invariant, there, found, tuple(describe(rows[:EXAMPLES])))
 
 
 def total(column: str) -> str:
@@ -89,10 +88,7 @@ def read_total(value: Any) -> int:
 def names_of_balances(ids: Sequence[int]) -> dict[int, str]:
     """`balance 7 (alice USD)`, by id."""
     found = Balance.objects.select_related("user").in_bulk(list(ids))
-    return {
-        pk: f"balance {pk} ({found[pk]})" if pk in found else f"balance {pk} (missing)"
-        for pk in ids
-    }
+    return {pk: f"balance {pk} ({balance})" for pk, balance in found.items()}
 
 
 def prove_entries_sum_to_zero() -> Proof:
