@@ -15,11 +15,14 @@ import pytest
 from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
 
+from ledgerlink.serializers import _reader
+
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
     """Instead of pytest-django's: the database that was migrated first, on SQLite a copy of it. A
     server has but one, so one mutant at a time is tested there."""
+    _reader.cache_clear()  # of serializers whose fields were made before the mutant was
     with django_db_blocker.unblock():
         if connection.vendor == "sqlite":
             with _copy_of(_migrated_file()):
