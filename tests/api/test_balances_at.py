@@ -83,5 +83,7 @@ def test_at_of_another_is_forbidden(month: Clock, alice: User, as_bob: Api) -> N
 
 
 def test_at_opens_no_balance(as_alice: Api) -> None:
-    assert as_alice.get(CURRENT, currency="JPY", at="2020-01-01T00:00:00Z").status_code == 200
+    at = "2020-01-01T00:00:00.000000Z"
+    shown = body_of(as_alice.get(CURRENT, currency="JPY", at=at))
+    assert shown == {"currency": "JPY", "amount": "0", "entry_version": 0, "at": at}
     assert not Balance.objects.exists()

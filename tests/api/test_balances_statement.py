@@ -32,8 +32,12 @@ def rent(clock: Clock, alice: User, bob: User) -> str:
     return str(outcome.transaction.pk)
 
 
+def parts(response: Any) -> list[bytes]:
+    return list(response.streaming_content)
+
+
 def streamed(response: Any) -> bytes:
-    return b"".join(response.streaming_content)
+    return b"".join(parts(response))
 
 
 def test_statement_is_period_opening_entries_closing_totals(
@@ -122,6 +126,7 @@ def test_files_have_a_name(rent: str, clock: Clock, as_alice: Api) -> None:
 
     october = "statement-alice-USD-2026-10-01-2026-10-31"
     assert name(**OCTOBER, format="pdf") == f'attachment; filename="{october}.pdf"'
+    assert as_alice.get(STATEMENT, **OCTOBER, format="pdf").content.startswith(b"%PDF-")
     assert name(**OCTOBER, format="csv") == f'attachment; filename="{october}.csv"'
     provisional = "statement-alice-JPY-2026-11-01-2026-11-22-provisional.csv"
     assert name(from_="2026-11-01", currency="JPY", format="csv") == (
@@ -237,7 +242,11 @@ def test_statement_with_too_many_entries_is_for_csv(
     for kind in ("json", "pdf"):
         response = as_alice.get(STATEMENT, **OCTOBER, format=kind)
         assert_problem(response, 422, "statement_too_long")
-    lines = streamed(as_alice.get(STATEMENT, **OCTOBER, format="csv")).decode().splitlines()
+    sent = parts(as_alice.get(STATEMENT, **OCTOBER, format="csv"))
+    assert max(part.count(b"\r\n") for part in sent) == 200
+    lines = b"".join(sent).decode().splitlines()
     assert len(lines) == 1 + 1 + 501 + 1
     assert ",601.00," in lines[-1]
     assert balance_of(alice).amount == 60100
+    monkeypatch.setattr("balances.statement_files.MAX_ENTRIES", 501)
+    assert body_of(as_alice.get(STATEMENT, **OCTOBER))["totals"]["count"] == 501

@@ -111,6 +111,8 @@ def test_changed_decimals_are_found_by_the_system_check(alice: User, configured:
         "balances.E004",
         "Put BTC:8 back into EXTRA_CURRENCIES.",
     )
+    configured()
+    assert check_decimals(databases=["default"]) == []  # nothing contradicts them
 
 
 def test_server_with_changed_decimals_is_not_ready(alice: User, configured: Configure) -> None:

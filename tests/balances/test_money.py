@@ -16,6 +16,7 @@ from balances.money import (
     UnknownCurrency,
     exact,
     format_amount,
+    grouped,
     parse_amount,
 )
 
@@ -159,6 +160,19 @@ def test_exact_amount_keeps_all_decimals_of_its_currency(
     minor: int, currency: str, shown: str
 ) -> None:
     assert str(exact(minor, currency)) == shown
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "shown"),
+    [
+        (-123_456_789, "USD", "-1,234,567.89"),
+        (-1, "USD", "-0.01"),
+        (0, "USD", "0.00"),
+        (1_000, "JPY", "1,000"),
+    ],
+)
+def test_amount_is_grouped_by_thousands(minor: int, currency: str, shown: str) -> None:
+    assert grouped(minor, currency) == shown
 
 
 @given(st.integers(1, MAX_AMOUNT), st.sampled_from(sorted(currencies())))

@@ -13,6 +13,7 @@ from balances.enums import House
 from balances.models import Balance, BalanceHistory
 from balances.point_in_time import (
     PastBalance,
+    amounts_after,
     amounts_over_time,
     balances_at,
     last_versions_before,
@@ -105,6 +106,7 @@ def test_balance_at_a_moment_includes_what_was_posted_in_it(alice: User) -> None
         PastBalance("JPY", 0, 0),
     ]
     assert balances_at([], minute(2)) == []
+    assert amounts_after({}) == {}
 
 
 def test_balance_now_is_the_current_one(alice: User) -> None:

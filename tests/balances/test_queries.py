@@ -1,15 +1,26 @@
 """Readers see what can be spent: holds and freezes count as long as they last, and no longer."""
 
+import json
 from datetime import timedelta
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from balances.cache import BalanceCache
 from balances.enums import BalanceStatus
 from balances.models import Balance
-from balances.queries import release_expired, released_balances_of, with_status
+from balances.queries import (
+    release_expired,
+    released_balances_of,
+    shown_balances,
+    take_off_expired,
+    with_status,
+)
+from balances.signals import balances_read
 from tests.books import balance_of, change_balance, expire, fund, hold
+from tests.signals import heard
 from users.models import User
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +62,53 @@ def test_what_cannot_be_let_go_of_now_stays_held(
     assert not release_expired(alice.pk)
     (seen,) = released_balances_of(alice.pk)
     assert (seen.held, seen.available) == (300, 700)
+
+
+def test_list_takes_expired_holds_off_without_a_change(
+    holds: None, alice: User, bob: User, charlie: User
+) -> None:
+    shown = [balance_of(user) for user in (alice, bob, charlie)]
+    with CaptureQueriesContext(connection) as queries:
+        take_off_expired(shown)
+    assert [balance.held for balance in shown] == [200, 0, 0]
+    assert [balance_of(user).held for user in (alice, charlie)] == [300, 300]
+    assert len(queries) == 1
+    with CaptureQueriesContext(connection) as queries:
+        take_off_expired(shown[1:])
+    assert len(queries) == 0
+
+
+def test_reader_is_shown_what_the_one_before_has_found(
+    redis_cache: BalanceCache, alice: User, bob: User
+) -> None:
+    for currency, amount in (("USD", "10.00"), ("JPY", "5")):
+        fund(alice, amount, currency)
+    fund(bob, "1.00")
+    with heard(balances_read) as read:
+        found = shown_balances(alice.pk)
+        with CaptureQueriesContext(connection) as queries:
+            assert shown_balances(alice.pk) == found
+        assert len(queries) == 0
+        assert shown_balances(bob.pk) != found
+    assert [told["cached"] for told in read] == [False, True, False]
+    assert [json.loads(text)["amount"] for text in found.values()] == ["5", "10.00"]
+    assert list(found) == ["JPY", "USD"]
+
+
+def test_hold_that_expires_while_it_is_remembered_is_let_go(
+    redis_cache: BalanceCache, alice: User, bob: User
+) -> None:
+    fund(alice, "10.00")
+    pending = hold(alice, bob, "1.00")
+
+    def held() -> str:
+        return str(json.loads(shown_balances(alice.pk)["USD"])["held"])
+
+    assert held() == "1.00"
+    expire(pending)
+    with heard(balances_read) as read:
+        assert [held(), held()] == ["0.00", "0.00"]
+    assert [told["cached"] for told in read] == [True, True]
 
 
 def test_balances_are_found_by_the_status_that_counts_now(

@@ -130,6 +130,7 @@ def test_csv_has_a_header_the_lines_and_both_balances(moved: Clock, alice: User)
         ("withdrawal", "External", "-5.00", "74.01"),
         ("closing", "", "", "74.01"),
     ]
+    assert ",".join(first) == "2026-10-01T00:00:00.000000Z,,opening,,,,USD,,100.00,,"
     assert table[1]["description"] == "Rent"
     assert table[1]["reference"] == "R-1"
     assert table[3]["effective_at"] == "2026-09-30T10:00:00.000000Z"

@@ -77,6 +77,8 @@ def test_typed_amount_is_understood(typed: str, currency: str, minor: int) -> No
         ("$-5", "USD", "amount_not_positive", "without a minus"),
         ("5-", "USD", "amount_not_positive", "without a minus"),
         ("(5.00)", "USD", "amount_not_positive", "without a minus"),
+        ("($5.00)", "USD", "amount_not_positive", "without a minus"),
+        ("(5.00 USD)", "USD", "amount_not_positive", "without a minus"),
         ("(5", "USD", "invalid_amount", "“(” is not understood"),
         ("5)", "USD", "invalid_amount", "“)” is not understood"),
         ("1" + " " * 37 + "USD", "USD", "amount_too_large", "at most 18 digits"),

@@ -22,6 +22,7 @@ from tests.books import (
     stored,
     transfer,
 )
+from tests.clock import Clock, utc
 from transactions import errors
 from transactions.models import IdempotencyKey, Transaction
 from transactions.processor import post_directly
@@ -65,6 +66,17 @@ def test_cancel_of_an_expired_one_is_told_as_such(pending: Transaction, alice: U
     assert standing(alice)[:3] == (10_000, 0, 10_000)
     assert actions(pending) == ["pending", "expired"]
     assert_books_are_sound()
+
+
+def test_hold_has_expired_at_the_very_moment(
+    alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch, utc("2026-10-01 12:00"))
+    fund(alice, "10.00")
+    pending = hold(alice, bob, "1.00", expires_at=utc("2026-10-02 12:00"))
+    clock.set("2026-10-02 12:00")
+    assert post_one(cancel(pending)).error is None
+    assert actions(pending) == ["pending", "expired"]
 
 
 def test_pending_deposit_is_cancelled(alice: User) -> None:

@@ -34,7 +34,9 @@ from tests.books import (
 from tests.signals import connected
 from transactions import errors
 from transactions.enums import TransactionType
+from transactions.instructions import Unit
 from transactions.models import Transaction
+from transactions.posting import post
 from transactions.processor import post_directly
 from transactions.representation import answer_of_outcome
 from transactions.signals import transactions_posted
@@ -347,3 +349,15 @@ def test_pending_one_that_was_settled_behind_the_lock_stops_the_batch(
     assert done
     assert amount_of(bob) == 0
     assert amount_of(alice) == 10_000
+
+
+def test_capture_of_which_nobody_heard_is_found_by_its_own_key(
+    pending: Transaction, alice: User
+) -> None:
+    """The commit went through, but the connection was lost before the answer."""
+    order = capture(pending)
+    (first,) = post([Unit([order])])
+    (again,) = post([Unit([order])], recovering=True)
+    assert [o.replayed for o in (*first.outcomes, *again.outcomes)] == [False, True]
+    assert again.outcomes[0].error is None
+    assert amount_of(alice) == 7_000

@@ -20,6 +20,7 @@ from tests.books import (
     capture,
     fund,
     hold,
+    in_an_hour,
     post_one,
     post_refused,
     transfer,
@@ -114,7 +115,16 @@ def test_freeze_ends_by_itself_for_every_reader(alice: User, bob: User, clock: C
     clock.set("2026-10-02 00:00")
     assert shown() == ["active", "active"]
     assert post_one(transfer(alice, bob, "1.00")).error is None
+    assert post_one(transfer(bob, alice, "1.00")).error is None
     assert balance_of(alice).status == FROZEN  # until the record is cleared
+
+
+def test_what_is_unfrozen_has_no_end_and_no_reason(alice: User) -> None:
+    fund(alice, "1.00")
+    post_one(change(alice))
+    assert post_one(change(alice, ACTIVE, until=in_an_hour())).error is None
+    after = balance_of(alice)
+    assert (after.status, after.frozen_until, after.freeze_reason) == (ACTIVE, None, "")
 
 
 def test_ended_freezes_are_cleared_and_others_stay(

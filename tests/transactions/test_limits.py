@@ -129,6 +129,8 @@ def test_staff_is_bound_by_the_payers_limit_and_commands_are_not(
     limit(alice, once="1.00")
     post_refused(withdrawal(alice, "5.00", **by(finance)), AmountLimitExceeded)
     assert post_one(withdrawal(alice, "5.00")).error is None
+    one_batch = [transfer(alice, bob, "1.00", **by(alice)), withdrawal(alice, "5.00")]
+    assert [outcome.error for outcome in post_directly(one_batch)] == [None, None]
 
 
 def test_refusal_by_a_limit_is_replayed(alice: User, bob: User) -> None:

@@ -29,7 +29,7 @@ from tests.books import (
     transfer,
     withdrawal,
 )
-from tests.signals import connected
+from tests.signals import connected, heard
 from transactions import errors
 from transactions.instructions import Instruction, Unit
 from transactions.models import Transaction
@@ -247,6 +247,27 @@ def test_expired_hold_is_let_go_by_whatever_is_asked_of_its_balance_next(
     assert (told.entity_id, told.actor_name) == (str(over.pk), "expire_pending")
     post_refused(transfer(alice, bob, "0.01"), errors.InsufficientFunds)
     assert_books_are_sound()
+
+
+@pytest.mark.parametrize("outside", [False, True])
+def test_expiry_is_told_with_both_sides_and_what_the_payer_has_then(
+    alice: User, bob: User, *, outside: bool
+) -> None:
+    fund(alice, "10.00")
+    payer = House.EXTERNAL if outside else alice
+    over = hold(payer, bob, "4.00", expires_at=timezone.now())
+    with heard(transactions_posted) as sent:
+        post_one(deposit(alice, "1.00"))
+    expired, _deposit = sent[0]["posted"]
+    assert (expired.action, expired.transaction, expired.error) == ("expired", over, None)
+    assert (expired.order.transaction_id, expired.order.capture_amount) == (over.pk, 0)
+    source = House.EXTERNAL if outside else alice.pk
+    assert (expired.source, expired.destination) == (source, bob.pk)
+    people = [who and who.username for who in (expired.from_user, expired.to_user)]
+    assert people == [None if outside else "alice", "bob"]
+    left = expired.balance
+    assert (left.amount, left.held) == (-1_000 if outside else 1_000, 0)
+    assert left.updated_at == sent[0]["at"]
 
 
 def test_expired_hold_that_another_order_captures_is_told_so(alice: User, bob: User) -> None:

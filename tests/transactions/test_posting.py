@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from django.db import IntegrityError
@@ -24,6 +25,7 @@ from tests.books import (
 )
 from transactions import errors
 from transactions.enums import TransactionStatus, TransactionType
+from transactions.instructions import Order
 from transactions.models import Transaction
 from transactions.processor import post_directly
 from users.models import User
@@ -60,6 +62,21 @@ def test_transfer_moves_between_users(alice: User, bob: User) -> None:
     assert (outcome.posted.from_user, outcome.posted.to_user) != (None, None)
     assert (amount_of(alice), amount_of(bob)) == (9_999, 1)
     assert_books_are_sound()
+
+
+def test_what_was_posted_names_its_sides_and_why_it_was_refused(alice: User, bob: User) -> None:
+    def sides(order: Order) -> tuple[Any, ...]:
+        posted = post_one(order).posted
+        assert posted is not None
+        parties = [party and party.username for party in (posted.from_user, posted.to_user)]
+        return posted.source, posted.destination, *parties, posted.error and posted.error.code
+
+    outside = House.EXTERNAL
+    assert sides(deposit(alice, "5.00")) == (outside, alice.pk, None, "alice", None)
+    assert sides(transfer(alice, bob, "3.00")) == (alice.pk, bob.pk, "alice", "bob", None)
+    assert sides(withdrawal(bob, "2.00")) == (bob.pk, outside, "bob", None, None)
+    refused = (bob.pk, outside, "bob", None, "insufficient_funds")
+    assert sides(withdrawal(bob, "2.00")) == refused
 
 
 def test_transfer_writes_one_entry_on_each_side(alice: User, bob: User) -> None:

@@ -101,8 +101,9 @@ def test_parts_add_up_to_the_original_and_no_further(
 
 
 def test_parts_within_one_batch_add_up_too(paid: Transaction, bob: User) -> None:
-    outcomes = post_directly([reverse(paid, amount) for amount in ("20.00", "20.00", "10.00")])
-    assert codes(outcomes) == [None, "reversal_exceeds_original", None]
+    parts = ("5.00", "15.00", "20.00", "10.00")
+    outcomes = post_directly([reverse(paid, amount) for amount in parts])
+    assert codes(outcomes) == [None, None, "reversal_exceeds_original", None]
     assert amount_of(bob) == 0
     assert_reconciled()
 
@@ -246,6 +247,14 @@ def test_overdraft_reverses_a_deposit_that_was_spent(alice: User, bob: User) -> 
     moved(reverse(paid_in, allow_overdraft=True))
     assert (amount_of(alice), amount_of(House.EXTERNAL)) == (-1_000, 0)
     assert_reconciled()
+
+
+def test_house_account_needs_no_forced_overdraft(alice: User) -> None:
+    fund(alice, "10.00")
+    drawn = moved(withdrawal(alice, "10.00"))
+    moved(reverse(drawn, allow_overdraft=True))
+    outside = balance_of(House.EXTERNAL)
+    assert (outside.amount, outside.forced_overdraft) == (-1_000, 0)
 
 
 @pytest.mark.parametrize(
