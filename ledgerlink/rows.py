@@ -21,28 +21,27 @@ def insert_rows(
 ) -> None:
     """INSERT `rows`, whose values stand in the order of `columns` (attribute names, `owner_id`).
 
-    mysqlclient joins them into multi-row statements only while VALUES holds nothing but `%s`;
-    SQLite prepares one statement. A column that is None throughout is left out, which is NULL. No
-    model is instantiated and no `save` signal is sent: the callers are the receivers that write
-    the books, once per batch.
+    `ledgerlink.mysql` joins them into multi-row statements only while VALUES holds nothing but
+    `%s`; SQLite prepares one statement. A column that is None throughout is left out, which is
+    NULL. No model is instantiated and no `save` signal is sent: the callers are the receivers that
+    write the books, once per batch.
     """
     by_name = {field.attname: field for field in model._meta.concrete_fields}
-    fields = [by_name[name] for name in columns]
-    converters = [(place, _converter(field)) for place, field in enumerate(fields)]
-    converted = [(place, to_column) for place, to_column in converters if to_column is not None]
-    values = [_converted(row, converted) for row in rows]
-    if not values:
+    filled = [
+        (by_name[name], values)
+        for name, values in zip(columns, zip(*rows, strict=True), strict=False)  # no rows: nothing
+        if values.count(None) < len(values)
+    ]
+    if not filled:
         return
-    filled = [n for n in range(len(fields)) if any(row[n] is not None for row in values)]
-    if len(filled) < len(fields):
-        values = [[row[n] for n in filled] for row in values]
     quote = connection.ops.quote_name
-    names = ", ".join(quote(str(fields[n].column)) for n in filled)
+    names = ", ".join(quote(str(field.column)) for field, _ in filled)
     marks = ", ".join(["%s"] * len(filled))
     insert = connection.ops.insert_statement(on_conflict=on_conflict)
     with connection.cursor() as cursor:
         cursor.executemany(
-            f"{insert} {quote(model._meta.db_table)} ({names}) VALUES ({marks})", values
+            f"{insert} {quote(model._meta.db_table)} ({names}) VALUES ({marks})",
+            list(zip(*(_converted(field, values) for field, values in filled), strict=True)),
         )
 
 
@@ -107,12 +106,11 @@ def _of_database(row: Sequence[Any], converters: Iterable[tuple[int, Any, Any]])
     return tuple(values)
 
 
-def _converted(row: Sequence[Any], converters: Iterable[tuple[int, _Converter]]) -> list[Any]:
-    values = list(row)
-    for place, to_column in converters:
-        if values[place] is not None:
-            values[place] = to_column(values[place])
-    return values
+def _converted(field: Any, values: Sequence[Any]) -> Sequence[Any]:
+    to_column = _converter(field)
+    if to_column is None:
+        return values
+    return [None if value is None else to_column(value) for value in values]
 
 
 def _converter(field: Any) -> _Converter | None:

@@ -1,8 +1,11 @@
 """What Django loads as the `ledgerlink.mysql` database backend."""
 
 import time
+from typing import Any
 
 from django.db.backends.mysql import base
+
+from ledgerlink.mysql.cursor import Cursor
 
 SURE_SECONDS = 1.0
 
@@ -17,6 +20,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """
 
     _answered_at = float("-inf")  # time.monotonic()
+
+    def get_connection_params(self) -> dict[str, Any]:
+        return {**super().get_connection_params(), "cursorclass": Cursor}
 
     def close_if_health_check_failed(self) -> None:
         now = time.monotonic()

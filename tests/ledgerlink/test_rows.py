@@ -88,6 +88,14 @@ def test_many_rows_are_few_statements() -> None:
 
 
 @pytest.mark.django_db
+def test_rows_longer_than_a_statement_are_kept_in_order() -> None:
+    long = [a_row(details={"n": n, "text": "ä'" * 1_000}) for n in range(600)]  # 1.8 MB
+    insert_rows(AuditLog, COLUMNS, long)
+    kept = AuditLog.objects.order_by("id").values_list("details", flat=True)
+    assert list(kept) == [row[COLUMNS.index("details")] for row in long]
+
+
+@pytest.mark.django_db
 def test_nothing_is_written_of_nothing() -> None:
     with CaptureQueriesContext(connection) as captured:
         insert_rows(AuditLog, COLUMNS, [])
