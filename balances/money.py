@@ -66,7 +66,7 @@ def parse_amount(text: str, currency: str) -> int:
             f"{currency} has {exponent} decimals; the amount has {len(decimals)}."
         )
     minor = int(whole + decimals.ljust(exponent, "0"))
-    if minor > MAX_AMOUNT or len(whole) + len(decimals) > MAX_DIGITS:
+    if minor > MAX_AMOUNT:
         raise AmountTooLarge(f"An amount has at most {MAX_DIGITS} digits.")
     if minor == 0:
         raise AmountNotPositive("The amount must be more than zero.")

@@ -22,7 +22,6 @@ from ledgerlink.serializers import _reader
 def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
     """Instead of pytest-django's: the database that was migrated first, on SQLite a copy of it. A
     server has but one, so one mutant at a time is tested there."""
-    _reader.cache_clear()  # of serializers whose fields were made before the mutant was
     with django_db_blocker.unblock():
         if connection.vendor == "sqlite":
             with _copy_of(_migrated_file()):
@@ -31,6 +30,12 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
             _migrated_schema()
             yield
         connections.close_all()  # the next mutant may be forked from this process
+
+
+@pytest.fixture(autouse=True)
+def serializers_are_made_anew() -> None:
+    """Else only the first test of each would be known to reach what makes its fields."""
+    _reader.cache_clear()
 
 
 @contextmanager

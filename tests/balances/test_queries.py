@@ -96,19 +96,18 @@ def test_reader_is_shown_what_the_one_before_has_found(
 
 
 def test_hold_that_expires_while_it_is_remembered_is_let_go(
-    redis_cache: BalanceCache, alice: User, bob: User
+    redis_cache: BalanceCache, holds: None, alice: User, bob: User, charlie: User
 ) -> None:
-    fund(alice, "10.00")
-    pending = hold(alice, bob, "1.00")
-
     def held() -> str:
         return str(json.loads(shown_balances(alice.pk)["USD"])["held"])
 
-    assert held() == "1.00"
+    pending = hold(alice, bob, "4.00")
+    assert held() == "6.00"
     expire(pending)
     with heard(balances_read) as read:
-        assert [held(), held()] == ["0.00", "0.00"]
+        assert [held(), held()] == ["2.00", "2.00"]
     assert [told["cached"] for told in read] == [True, True]
+    assert balance_of(charlie).held == 300
 
 
 def test_balances_are_found_by_the_status_that_counts_now(
