@@ -74,9 +74,9 @@ def test_what_was_posted_names_its_sides_and_why_it_was_refused(alice: User, bob
     outside = House.EXTERNAL
     assert sides(deposit(alice, "5.00")) == (outside, alice.pk, None, "alice", None)
     assert sides(transfer(alice, bob, "3.00")) == (alice.pk, bob.pk, "alice", "bob", None)
-    assert sides(withdrawal(bob, "2.00")) == (bob.pk, outside, "bob", None, None)
-    refused = (bob.pk, outside, "bob", None, "insufficient_funds")
-    assert sides(withdrawal(bob, "2.00")) == refused
+    assert sides(withdrawal(alice, "2.00")) == (alice.pk, outside, "alice", None, None)
+    refused = (alice.pk, outside, "alice", None, "insufficient_funds")
+    assert sides(withdrawal(alice, "2.00")) == refused
 
 
 def test_transfer_writes_one_entry_on_each_side(alice: User, bob: User) -> None:

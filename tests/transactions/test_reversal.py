@@ -101,7 +101,7 @@ def test_parts_add_up_to_the_original_and_no_further(
 
 
 def test_parts_within_one_batch_add_up_too(paid: Transaction, bob: User) -> None:
-    parts = ("5.00", "15.00", "20.00", "10.00")
+    parts = ("10.00", "15.00", "10.00", "5.00")
     outcomes = post_directly([reverse(paid, amount) for amount in parts])
     assert codes(outcomes) == [None, None, "reversal_exceeds_original", None]
     assert amount_of(bob) == 0
