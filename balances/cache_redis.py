@@ -10,15 +10,15 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
 from balances.accounts import Account
 from balances.cache import FENCE, TTL_SECONDS, Cached, kept_of
 from balances.representation import ShownBalance
 from ledgerlink.redis_breaker import RedisBreaker
+from ledgerlink.redis_line import Script, redis_line
 
 logger = logging.getLogger(__name__)
 
@@ -36,12 +36,14 @@ end
 """
 _GENERATION = f"""{_TIME}
 local function current(key, random)
-  redis.call('SET', key, string.format('%.0f-%s', milliseconds(), random), 'NX')
-  return redis.call('GET', key)
+  local generation = redis.call('GET', key)
+  if not generation then
+    generation = string.format('%.0f-%s', milliseconds(), random)
+    redis.call('SET', key, generation)
+  end
+  return generation
 end
 """
-# KEYS: the generation's. ARGV: a random text. Returns the generation, a new one if there was none.
-_BEGIN = f"{_GENERATION} return current(KEYS[1], ARGV[1])"
 _PUT = """
 local function begin(key, generation)
   if redis.call('HGET', key, 'generation') ~= generation then
@@ -57,8 +59,13 @@ local function put(key, currency, version, json)
   end
 end
 """
+# KEYS: the generation's, the user's. ARGV: a random text, should there be no generation. Returns
+# the generation, and the hash as a list.
+_READ = Script(f"""{_GENERATION}
+return {{current(KEYS[1], ARGV[1]), redis.call('HGETALL', KEYS[2])}}
+""")
 # KEYS: the generation's, the user's. ARGV: generation, ttl, then currency, version, json of each.
-_FILL = f"""{_TIME}{_PUT}
+_FILL = Script(f"""{_TIME}{_PUT}
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return end
 local begun = tonumber(string.match(ARGV[1], '^%d+'))
 if milliseconds() < begun + {1000 * SETTLING_SECONDS:.0f} then return end
@@ -66,17 +73,17 @@ begin(KEYS[2], ARGV[1])
 for i = 3, #ARGV, 3 do put(KEYS[2], ARGV[i], ARGV[i + 1], ARGV[i + 2]) end
 redis.call('HSET', KEYS[2], 'complete', '1')
 redis.call('EXPIRE', KEYS[2], ARGV[2])
-"""
+""")
 # KEYS: the generation's, the user's of each balance. ARGV: a random text, should there be no
 # generation, ttl, then currency and version of each.
-_FENCE = f"""{_GENERATION}{_PUT}
+_FENCE = Script(f"""{_GENERATION}{_PUT}
 local generation = current(KEYS[1], ARGV[1])
 for i = 2, #KEYS do
   begin(KEYS[i], generation)
   put(KEYS[i], ARGV[2 * i - 1], ARGV[2 * i], '')
   redis.call('EXPIRE', KEYS[i], ARGV[2])
 end
-"""
+""")
 
 Answer = TypeVar("Answer")
 
@@ -93,10 +100,7 @@ class RedisBalanceCache:
     """
 
     def __init__(self) -> None:
-        self._redis: Any = get_redis_connection("default")
-        self._begin = self._redis.register_script(_BEGIN)
-        self._fill = self._redis.register_script(_FILL)
-        self._fence = self._redis.register_script(_FENCE)
+        self._redis = redis_line()
         self._lock = threading.Lock()
         # Calls that may have been lost; one, since a process that was killed may have lost some.
         self._missed = 1
@@ -106,14 +110,8 @@ class RedisBalanceCache:
 
     def read(self, user_id: int) -> Cached:
         def fetch() -> Cached:
-            pipeline = self._redis.pipeline(transaction=False)
-            pipeline.get(GENERATION)
-            pipeline.hgetall(_key(user_id))
-            generation, fields = pipeline.execute()
-            if generation is None:
-                begun = self._begin(keys=[GENERATION], args=[_random()])
-                return Cached(begun.decode(), None)
-            return _cached(generation, fields)
+            generation, fields = self._redis.run(_READ, [GENERATION, _key(user_id)], [_random()])
+            return _cached(generation, dict(zip(fields[::2], fields[1::2], strict=True)))
 
         return self._guarded(fetch, Cached("", None))
 
@@ -121,16 +119,16 @@ class RedisBalanceCache:
         values = [item for b in balances for item in (b.currency, b.version, kept_of(b))]
         if generation:
             keys, args = [GENERATION, _key(user_id)], [generation, TTL_SECONDS, *values]
-            self._guarded(lambda: self._fill(keys=keys, args=args), None)
+            self._guarded(lambda: self._redis.run(_FILL, keys, args), None)
 
     def fence(self, accounts: Sequence[Account]) -> None:
         keys = [GENERATION, *(_key(account.user_id or 0) for account in accounts)]
         versions = [value for a in accounts for value in (a.currency, a.version)]
         args = [_random(), TTL_SECONDS, *versions]
-        self._guarded(lambda: self._fence(keys=keys, args=args), None)
+        self._guarded(lambda: self._redis.run(_FENCE, keys, args), None)
 
     def clear(self) -> None:
-        self._guarded(lambda: self._redis.delete(GENERATION), None)
+        self._guarded(lambda: self._redis.ask("DEL", GENERATION), None)
 
     def finish(self) -> None:
         with self._lock:
@@ -160,7 +158,7 @@ class RedisBalanceCache:
 
     def _mend(self) -> None:
         missed = self._missed
-        self._redis.delete(GENERATION)
+        self._redis.ask("DEL", GENERATION)
         with self._lock:
             self._mended = max(self._mended, missed)
 

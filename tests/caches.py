@@ -10,4 +10,4 @@ def begin_settled(cache: BalanceCache) -> None:
     """A generation into which balances are put at once: one that has just begun keeps none."""
     cache.clear()
     if isinstance(cache, RedisBalanceCache):
-        cache._redis.set(GENERATION, f"0-{secrets.token_hex(8)}")
+        cache._redis.ask("SET", GENERATION, f"0-{secrets.token_hex(8)}")

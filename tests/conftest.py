@@ -7,13 +7,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.db import connections
 from django.test import TransactionTestCase
 from pytest_django import Settings
 
 from balances.cache import balance_cache
 from balances.decimals import forget_proved
+from bench.servers.redis import Redis
+from ledgerlink.redis_line import redis_line
 from tests import leaks
 from tests.books import _hashed_once, make_user
 from tests.caches import begin_settled
@@ -73,6 +75,35 @@ def nothing_remembered(settings: Settings) -> None:
     begin_settled(balance_cache())
     forget_proved()
     forget_all()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[Redis]:
+    """A private one, whichever engine the run is on."""
+    with Redis() as running:
+        yield running
+
+
+@pytest.fixture
+def redis_in_use(redis_server: Redis, settings: Settings) -> Iterator[None]:
+    """It is empty, and asked with the time limits of the service."""
+    settings.REDIS_HOST = "127.0.0.1"
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django_redis.cache.RedisCache",
+            "LOCATION": f"redis://127.0.0.1:{redis_server.port}/0",
+            "OPTIONS": {
+                "PASSWORD": redis_server.password,
+                "SOCKET_CONNECT_TIMEOUT": 0.25,
+                "SOCKET_TIMEOUT": 0.25,
+                "IGNORE_EXCEPTIONS": True,
+            },
+        },
+        "rate_limits": {"BACKEND": "ledgerlink.counters.RedisCounters", "LOCATION": "default"},
+    }
+    redis_line().ask("FLUSHDB")
+    yield
+    caches["default"].close()
 
 
 @pytest.fixture(autouse=True, scope="session")

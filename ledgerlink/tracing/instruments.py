@@ -14,7 +14,7 @@ from opentelemetry.instrumentation.django import DjangoInstrumentor
 from opentelemetry.propagate import set_global_textmap
 
 from ledgerlink.tracing.requests import name_the_trace, propagator, tell_the_trace
-from ledgerlink.tracing.spans import commit_span
+from ledgerlink.tracing.spans import client_span
 
 # Inside of it, a request has an id and will have its line in the log; the id of its trace takes the
 # place of the one that was made up.
@@ -33,6 +33,7 @@ def instrument() -> None:
         from opentelemetry.instrumentation.redis import RedisInstrumentor  # noqa: PLC0415
 
         RedisInstrumentor().instrument()
+        _watch_redis_line()
 
 
 def _watch_requests() -> None:
@@ -58,6 +59,21 @@ def _watch_database() -> None:
     _watch_commits()
 
 
+def _watch_redis_line() -> None:
+    """The instrumentation watches redis-py's client, which most commands do without."""
+    from ledgerlink.redis_line import RedisLine  # noqa: PLC0415 - not installed embedded
+
+    ask = RedisLine.ask
+
+    @wraps(ask)
+    def ask_in_a_span(asked: RedisLine, *command: Any) -> Any:
+        with client_span("redis", str(command[0])):
+            return ask(asked, *command)
+
+    line: Any = RedisLine
+    line.ask = ask_in_a_span
+
+
 def _watch_commits() -> None:
     """The instrumentations watch statements alone; a commit, which waits for the disk, is none."""
     database: Any = BaseDatabaseWrapper
@@ -65,7 +81,7 @@ def _watch_commits() -> None:
 
     @wraps(commit)
     def commit_in_a_span(connection: BaseDatabaseWrapper) -> None:
-        with commit_span(connection.vendor):
+        with client_span(connection.vendor, "COMMIT"):
             commit(connection)
 
     database._commit = commit_in_a_span  # noqa: SLF001

@@ -1,4 +1,4 @@
-"""Spans of our own: of commits, and of what begins in one function and ends in another."""
+"""Spans of our own: of commits and Redis, and of what begins in one function and ends elsewhere."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -34,13 +34,13 @@ class Silence:
 
 
 @contextmanager
-def commit_span(system: str) -> Iterator[None]:
-    """Like that of a statement; `system` is the database's, as Django calls it."""
+def client_span(system: str, operation: str) -> Iterator[None]:
+    """Like that of a statement; `system` is the database's, as Django calls it, or "redis"."""
     if sampled_caller() is None or get_value(QUIET):
         yield
         return
-    told = {"db.system.name": system, "db.operation.name": "COMMIT"}
-    with _tracer.start_as_current_span("COMMIT", kind=SpanKind.CLIENT, attributes=told):
+    told = {"db.system.name": system, "db.operation.name": operation}
+    with _tracer.start_as_current_span(operation, kind=SpanKind.CLIENT, attributes=told):
         yield
 
 

@@ -3,44 +3,21 @@
 from collections.abc import Iterator
 
 import pytest
-from django.core.cache import caches
 from pytest_django import Settings
 
 from balances.cache import BalanceCache, NoBalanceCache, balance_cache
 from balances.cache_redis import RedisBalanceCache
-from bench.servers.redis import Redis
 from tests.caches import begin_settled
 
 
-@pytest.fixture(scope="session")
-def redis_server() -> Iterator[Redis]:
-    with Redis() as server:
-        yield server
-
-
 @pytest.fixture
-def redis_cache(redis_server: Redis, settings: Settings) -> Iterator[RedisBalanceCache]:
-    """What `balance_cache()` gives in this test, with the time limits of the service."""
-    settings.REDIS_HOST = "127.0.0.1"
-    settings.CACHES = {
-        "default": {
-            "BACKEND": "django_redis.cache.RedisCache",
-            "LOCATION": f"redis://127.0.0.1:{redis_server.port}/0",
-            "OPTIONS": {
-                "PASSWORD": redis_server.password,
-                "SOCKET_CONNECT_TIMEOUT": 0.25,
-                "SOCKET_TIMEOUT": 0.25,
-                "IGNORE_EXCEPTIONS": True,
-            },
-        }
-    }
+def redis_cache(redis_in_use: None) -> Iterator[RedisBalanceCache]:
+    """What `balance_cache()` gives in this test."""
     balance_cache.cache_clear()
     cache = balance_cache()
     assert isinstance(cache, RedisBalanceCache)
-    cache._redis.flushdb()
     begin_settled(cache)
     yield cache
-    caches["default"].close()
     balance_cache.cache_clear()
 
 

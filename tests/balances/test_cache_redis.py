@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import pytest
+from django_redis import get_redis_connection
 
 from balances.cache import TTL_SECONDS
 from balances.cache_redis import GENERATION, SETTLING_SECONDS, RedisBalanceCache
@@ -88,7 +89,7 @@ def test_what_one_process_writes_another_reads(
 
 def test_balances_expire_after_five_minutes(redis_cache: RedisBalanceCache) -> None:
     fill(redis_cache, account(3))
-    client = redis_cache._redis
+    client = get_redis_connection("default")
     (key,) = (key for key in client.scan_iter() if key != GENERATION.encode())
     assert TTL_SECONDS - 5 <= client.ttl(key) <= TTL_SECONDS == 300
     client.delete(key)
@@ -100,7 +101,7 @@ def test_generation_that_was_lost_makes_all_else_unreadable(
 ) -> None:
     fill(redis_cache, account(3))
     generation = redis_cache.read(USER).generation
-    redis_cache._redis.delete(GENERATION)
+    redis_cache._redis.ask("DEL", GENERATION)
     assert seen(redis_cache) is None
     redis_cache.fill(USER, generation, [account(3)])
     assert seen(redis_cache) is None
@@ -123,7 +124,7 @@ def test_redis_that_holds_something_else_under_the_key_is_survived(
     redis_cache: RedisBalanceCache,
 ) -> None:
     fill(redis_cache, account(3))
-    client = redis_cache._redis
+    client = get_redis_connection("default")
     (key,) = (key for key in client.scan_iter() if key != GENERATION.encode())
     client.set(key, "not a hash")
     assert seen(redis_cache) is None

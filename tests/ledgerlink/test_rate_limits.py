@@ -13,6 +13,7 @@ from django.core.cache import caches
 from django.http import HttpRequest
 from django.test import RequestFactory
 from django.urls import URLPattern, get_resolver
+from django_redis import get_redis_connection
 from pytest_django import Settings
 
 from bench.servers.redis import Redis
@@ -41,12 +42,6 @@ ELSEWHERE = Caller("198.51.100.66")
 Fault = Callable[[Redis], AbstractContextManager[None]]
 
 
-@pytest.fixture(scope="module")
-def redis_server() -> Iterator[Redis]:
-    with Redis() as server:
-        yield server
-
-
 @pytest.fixture
 def in_process(settings: Settings) -> Iterator[None]:
     settings.CACHES = {
@@ -59,29 +54,10 @@ def in_process(settings: Settings) -> Iterator[None]:
 
 
 @pytest.fixture
-def in_redis(
-    redis_server: Redis, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Any]:
-    """The counters in a private server, with the time limits of the service; gives its client."""
-    settings.CACHES = {
-        "default": {
-            "BACKEND": "django_redis.cache.RedisCache",
-            "LOCATION": f"redis://127.0.0.1:{redis_server.port}/0",
-            "OPTIONS": {
-                "PASSWORD": redis_server.password,
-                "SOCKET_CONNECT_TIMEOUT": 0.25,
-                "SOCKET_TIMEOUT": 0.25,
-                "IGNORE_EXCEPTIONS": True,
-            },
-        },
-        "rate_limits": {"BACKEND": "ledgerlink.counters.RedisCounters", "LOCATION": "default"},
-    }
+def in_redis(redis_in_use: None, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The counters in a private server; gives a client of it."""
     monkeypatch.setattr(RedisCounters, "breaker", RedisBreaker())
-    counters: Any = caches["rate_limits"]
-    client = counters._redis
-    client.flushdb()
-    yield client
-    caches["default"].close()
+    return get_redis_connection("default")
 
 
 @pytest.fixture(params=["in_process", "in_redis"])

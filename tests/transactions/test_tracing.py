@@ -200,15 +200,15 @@ def test_a_request_is_is_soby_chance_unless_its_caller_has_decided(
 
 def test_a_commit_has_a_span_where_its_statements_have(monkeypatch: pytest.MonkeyPatch) -> None:
     traces = kept(monkeypatch)
-    with spans.commit_span("mysql"):
+    with spans.client_span("mysql", "COMMIT"):
         pass
     with traces.tracer.start_as_current_span("request", kind=SpanKind.SERVER) as request:
         silence = spans.Silence()
-        with spans.commit_span("mysql"):
+        with spans.client_span("mysql", "COMMIT"):
             pass
         silence.end()
         assert traces.ended() == {}
-        with spans.commit_span("mysql"):
+        with spans.client_span("mysql", "COMMIT"):
             pass
     commit = traces.ended()["COMMIT"]
     assert commit.parent == request.get_span_context()
