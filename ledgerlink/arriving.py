@@ -21,11 +21,19 @@ class Arriving:
         self.since = time.monotonic()
         self.size = 0  # 0: the head is not whole
         self.is_refused = False  # before its body is read
+        self.came_whole = False  # and was taken, with its body
 
     def add(self, chunk: bytes) -> None:
         if not self.received:
             self.since = time.monotonic()
         self.received += chunk
+
+    def take(self) -> bytes:
+        """What has come, to be served."""
+        self.came_whole = not self.is_refused and 0 < self.size <= len(self.received)
+        taken = bytes(self.received)
+        self.received.clear()
+        return taken
 
     @property
     def has_endless_head(self) -> bool:

@@ -3,6 +3,7 @@
 Kept in a context variable, so that log lines and audit rows carry the same ids as the response.
 """
 
+import random
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,6 +17,11 @@ class RequestContext:
     request_id: str = ""
     trace_id: str = ""
     ip: str | None = None
+
+
+def new_id(size: int) -> str:
+    """Of `size` bytes, in hex: unlikely to be given twice, but no secret."""
+    return f"{random.getrandbits(8 * size):0{2 * size}x}"
 
 
 NO_REQUEST = RequestContext()

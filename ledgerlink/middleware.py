@@ -2,7 +2,6 @@
 may do with the answer."""
 
 import re
-import secrets
 from collections.abc import Callable
 
 from django.conf import settings
@@ -10,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 
 from ledgerlink import problems
 from ledgerlink.client_address import client_address
-from ledgerlink.context import RequestContext, current_request
+from ledgerlink.context import RequestContext, current_request, new_id
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -29,8 +28,8 @@ class RequestContextMiddleware:
         given = request.META.get("HTTP_X_REQUEST_ID", "")
         parent = TRACEPARENT.fullmatch(request.META.get("HTTP_TRACEPARENT", ""))
         context = RequestContext(
-            request_id=given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16),
-            trace_id=parent[1] if parent else secrets.token_hex(16),
+            request_id=given if REQUEST_ID.fullmatch(given) else new_id(16),
+            trace_id=parent[1] if parent else new_id(16),
             ip=client_address(request),
         )
         token = current_request.set(context)

@@ -41,6 +41,18 @@ class QuietLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
             super().access(resp, req, environ, request_time)
 
 
+class SteadySocket(socket.socket):
+    """gunicorn tells a socket several times in a request what it is already. Each time would be a
+    system call, in which the thread gives up the interpreter and waits to have it again."""
+
+    def setblocking(self, flag: bool) -> None:  # noqa: FBT001 - socket's
+        self.settimeout(None if flag else 0.0)
+
+    def settimeout(self, value: float | None) -> None:
+        if value != self.gettimeout():
+            super().settimeout(value)
+
+
 class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """Of gunicorn's worker it keeps how a request is parsed and answered (`handle`).
 
@@ -152,7 +164,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             self.log.exception("a connection could not be accepted")
             self.set_accept_enabled(False)
             return
-        conn = TConn(self.cfg, sock, address, listener.getsockname())
+        steady = SteadySocket(fileno=sock.detach())
+        conn = TConn(self.cfg, steady, address, listener.getsockname())
         conn.arriving = Arriving()
         conn.is_leaving = False
         self._open.add(conn)
@@ -172,8 +185,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
                 self._leave(conn)
                 return
             conn.init()
-            conn.parser.unreader.unread(bytes(conn.arriving.received))
-            conn.arriving.received.clear()
+            conn.parser.unreader.unread(conn.arriving.take())
             if not self.handle(conn):
                 self._leave(conn)
                 return
@@ -205,7 +217,10 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         return waiting > WAITING_BYTES
 
     def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:  # noqa: FBT001 - gunicorn's
-        """Not after a body that nobody will read: gunicorn would wait for it."""
+        """Not after a body that nobody will read: gunicorn would wait for it. One that has come is
+        read to its end without waiting."""
+        if conn.arriving.came_whole:
+            return keepalive and bool(conn.parser.finish_body())
         refused = not self.cfg.is_ssl and conn.arriving.is_refused
         return not refused and bool(super()._keepalive_after(conn, keepalive))
 

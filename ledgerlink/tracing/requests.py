@@ -1,7 +1,6 @@
 """The spans of requests, while there are traces."""
 
 import random
-import secrets
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +10,7 @@ from opentelemetry.instrumentation.django.middleware.otel_middleware import _Dja
 from opentelemetry.trace import Span, format_trace_id, get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from ledgerlink.context import current_request
+from ledgerlink.context import current_request, new_id
 from ledgerlink.tracing.spans import Silence, sampled_caller
 
 UNTRACED = ("/health", "/static/")  # probes, and files of pages
@@ -32,7 +31,7 @@ class KeptRequests(_DjangoMiddleware):
             response = self.get_response(request)
         finally:
             silence.end()
-        response["traceparent"] = f"00-{current_request.get().trace_id}-{secrets.token_hex(8)}-00"
+        response["traceparent"] = f"00-{current_request.get().trace_id}-{new_id(8)}-00"
         return response
 
     def process_view(self, request: HttpRequest, *view: Any) -> None:
