@@ -4,29 +4,31 @@ A role or an activity is never taken from a token. The posting engine does not r
 memory: it reads the users again under its locks.
 """
 
-from functools import cache
+from typing import TypeVar
 
 from django.conf import settings
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, models
 
+from ledgerlink.rows import select_rows
 from users.memory import Memory
 from users.models import ApiKey, User
 
-
-@cache
-def _select(model: type[models.Model], by: str) -> str:
-    """SQL once for all: to build the same query anew takes longer than the database does."""
-    quote = connection.ops.quote_name
-    columns = ", ".join(quote(str(field.column)) for field in model._meta.concrete_fields)
-    return f"SELECT {columns} FROM {quote(model._meta.db_table)} WHERE {quote(by)} = %s"  # noqa: S608 - names of ours
+Model = TypeVar("Model", bound=models.Model)
 
 
 def _read_user(user_id: int) -> User | None:
-    return next(iter(User.objects.raw(_select(User, "id"), [user_id])), None)
+    return _read(User, "id", user_id)
 
 
 def _read_key(prefix: str) -> ApiKey | None:
-    return next(iter(ApiKey.objects.raw(_select(ApiKey, "prefix"), [prefix])), None)
+    return _read(ApiKey, "prefix", prefix)
+
+
+def _read(model: type[Model], by: str, value: int | str) -> Model | None:
+    columns = [field.attname for field in model._meta.concrete_fields]
+    for row in select_rows(model, columns, by, [value]):
+        return model.from_db(DEFAULT_DB_ALIAS, columns, row)
+    return None
 
 
 _users = Memory(_read_user)
