@@ -1,6 +1,7 @@
 """The decimals of a currency in the books outlive what EXTRA_CURRENCIES says about it."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 
 import pytest
@@ -25,11 +26,14 @@ from tests.books import (
     deposit,
     fund,
     hold,
+    instruction,
     post_one,
     transfer,
 )
+from tests.concurrency import at_once
 from transactions.batches import post_units
-from transactions.instructions import Unit, UnitOutcome
+from transactions.enums import TransactionType
+from transactions.instructions import Outcome, Unit, UnitOutcome
 from users.models import User
 
 Configure = Callable[..., None]
@@ -72,6 +76,20 @@ def test_decimals_are_not_kept_by_what_is_rolled_back(alice: User, configured: C
     configured("BTC:6")
     fund(alice, "1.00", "BTC")
     assert decimals() == {"BTC": 6}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_decimals_are_kept_once_by_two_who_are_the_first(alice: User, bob: User) -> None:
+    """They meet at no balance."""
+    given = partial(instruction, TransactionType.ADJUSTMENT, House.ADJUSTMENTS, bob, "1")
+    for currency in ("EUR", "GBP", "JPY", "BHD", "CHF", "SEK"):
+        asked = [deposit(alice, "1", currency), given(currency)]
+        outcomes: list[Outcome | Exception] = at_once([partial(post_one, one) for one in asked])
+        for outcome in outcomes:
+            assert isinstance(outcome, Outcome)
+            assert outcome.error is None
+    assert decimals() == {"EUR": 2, "GBP": 2, "JPY": 0, "BHD": 3, "CHF": 2, "SEK": 2}
+    assert_books_are_sound()
 
 
 @pytest.mark.django_db(transaction=True)

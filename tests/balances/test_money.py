@@ -54,6 +54,8 @@ def test_amount_is_read_to_the_last_unit(text: str, currency: str, minor: int) -
         ("10000000000000000", "USD", AmountTooLarge),
         ("1000000000000000000", "JPY", AmountTooLarge),
         ("9" * 19, "USD", AmountTooLarge),
+        ("0." + "0" * 17, "USD", TooManyDecimals),
+        ("0." + "0" * 18, "USD", AmountTooLarge),
         ("9" * 1_000_000, "USD", AmountTooLarge),
     ],
 )
