@@ -1,6 +1,7 @@
 """Log lines: JSON in production, readable in development, each with the request's ids."""
 
 import logging
+import os
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -12,6 +13,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from ledgerlink.context import served_requests
 from ledgerlink.redaction import Redactor
 
+STDERR = 2  # its file descriptor
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 MOST_REQUESTS = 20  # whose ids stand in one line
 # What `extra` may add to a line. Django's own extras hold whole requests.
@@ -55,6 +57,23 @@ class Seldom(logging.Filter):
         return True
 
 
+class LineHandler(logging.Handler):
+    """Writes each line to stderr at once, and without a lock: a thread that holds one while it
+    waits for the interpreter, as each does that has written, holds up all that have something to
+    say. The kernel keeps what is written at once together."""
+
+    def createLock(self) -> None:  # noqa: N802 - logging's
+        self.lock = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            left = f"{self.format(record)}\n".encode(errors="backslashreplace")
+            while left:
+                left = left[os.write(STDERR, left) :]
+        except Exception:  # noqa: BLE001 - as every handler
+            self.handleError(record)
+
+
 def logging_config(*, level: str, as_json: bool, secrets: Iterable[str] = ()) -> dict[str, Any]:
     """Django's LOGGING, and gunicorn's: one format on stderr for every logger. None of `secrets`
     is ever written."""
@@ -76,7 +95,7 @@ def logging_config(*, level: str, as_json: bool, secrets: Iterable[str] = ()) ->
             )
         ]
     )
-    stderr = {"class": "logging.StreamHandler", "formatter": "line"}
+    stderr = {"()": LineHandler, "formatter": "line"}
     return {
         "version": 1,
         "disable_existing_loggers": False,

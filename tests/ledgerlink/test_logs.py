@@ -3,7 +3,9 @@
 import json
 import logging
 import logging.config
+import os
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from ledgerlink import logs
 from ledgerlink.context import RequestContext, current_request, serving
 from ledgerlink.redaction import REDACTED, Redactor
 from tests.api.client import Api
+from tests.concurrency import at_once, in_background
 from users.models import User
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoxN30.c2lnbmF0dXJl-_x"
@@ -170,3 +173,24 @@ def test_an_unknown_level_is_refused_by_name() -> None:
     assert logs.level_of("warning") == "WARNING"
     with pytest.raises(ImproperlyConfigured, match="LOG_LEVEL is 'verbose'"):
         logs.level_of("verbose")
+
+
+def test_lines_of_many_threads_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of them is too long to be written at once, and one is no text."""
+    handler = logs.LineHandler()
+    said = [f"{number} " * 200 for number in range(8)] + ["long " * 50_000, "\ud800"]
+    reading, writing = os.pipe()
+    monkeypatch.setattr(logs, "STDERR", writing)
+
+    def say(message: str) -> None:
+        handler.emit(logging.LogRecord("x", logging.INFO, "x.py", 1, message, (), None))
+
+    with in_background() as start, os.fdopen(reading, encoding="utf-8") as pipe:
+        written = start(pipe.read)
+        at_once([partial(say, message) for message in said[:8]])
+        say(said[8])
+        say(said[9])
+        os.close(writing)
+        lines = written.result().splitlines()
+    assert sorted(lines[:8]) == said[:8]
+    assert lines[8:] == [said[8], "\\ud800"]
