@@ -68,7 +68,7 @@ return {{current(KEYS[1], ARGV[1]), redis.call('HGETALL', KEYS[2])}}
 _FILL = Script(f"""{_TIME}{_PUT}
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return end
 local begun = tonumber(string.match(ARGV[1], '^%d+'))
-if milliseconds() < begun + {1000 * SETTLING_SECONDS:.0f} then return end
+if not begun or milliseconds() < begun + {1000 * SETTLING_SECONDS:.0f} then return end
 begin(KEYS[2], ARGV[1])
 for i = 3, #ARGV, 3 do put(KEYS[2], ARGV[i], ARGV[i + 1], ARGV[i + 2]) end
 redis.call('HSET', KEYS[2], 'complete', '1')

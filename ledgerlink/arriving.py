@@ -56,9 +56,11 @@ class Arriving:
 
     def _length(self, head: bytes, connection: socket.socket) -> int:
         """Bytes of the body that are waited for."""
+        names = head.lower()
         announced = _LENGTH.search(head)
         length = int(announced[1]) if announced else 0
-        if length > settings.MAX_BODY_BYTES or b"\r\ntransfer-encoding:" in head.lower():
+        is_odd = b"\r\ncontent-length:" in names and announced is None  # a number without end
+        if is_odd or length > settings.MAX_BODY_BYTES or b"\r\ntransfer-encoding:" in names:
             self.is_refused = True
             return 0
         if _CONTINUE.search(head) and len(self.received) < len(head) + length:

@@ -4,6 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Iterable
+from select import select
 from typing import Any
 
 import structlog
@@ -60,18 +61,31 @@ class Seldom(logging.Filter):
 class LineHandler(logging.Handler):
     """Writes each line to stderr at once, and without a lock: a thread that holds one while it
     waits for the interpreter, as each does that has written, holds up all that have something to
-    say. The kernel keeps what is written at once together."""
+    say. The kernel keeps together what is written at once; of a pipe, 4,096 bytes (PIPE_BUF)."""
 
-    def createLock(self) -> None:  # noqa: N802 - logging's
-        self.lock = None
+    def handle(self, record: logging.LogRecord) -> bool:
+        """As logging's, which takes the lock here."""
+        passed = bool(self.filter(record))
+        if passed:
+            self.emit(record)
+        return passed
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             left = f"{self.format(record)}\n".encode(errors="backslashreplace")
             while left:
-                left = left[os.write(STDERR, left) :]
+                left = left[_written(left) :]
         except Exception:  # noqa: BLE001 - as every handler
             self.handleError(record)
+
+
+def _written(line: bytes) -> int:
+    """Bytes; waits while a stderr that does not block is full."""
+    try:
+        return os.write(STDERR, line)
+    except BlockingIOError:
+        select([], [STDERR], [])
+        return 0
 
 
 def logging_config(*, level: str, as_json: bool, secrets: Iterable[str] = ()) -> dict[str, Any]:

@@ -26,14 +26,15 @@ def insert_rows(
     NULL. No model is instantiated and no `save` signal is sent: the callers are the receivers that
     write the books, once per batch.
     """
+    rows = list(rows)
+    if not rows:
+        return
     by_name = {field.attname: field for field in model._meta.concrete_fields}
     filled = [
         (by_name[name], values)
-        for name, values in zip(columns, zip(*rows, strict=True), strict=False)  # no rows: nothing
+        for name, values in zip(columns, zip(*rows, strict=True), strict=True)
         if values.count(None) < len(values)
     ]
-    if not filled:
-        return
     quote = connection.ops.quote_name
     names = ", ".join(quote(str(field.column)) for field, _ in filled)
     marks = ", ".join(["%s"] * len(filled))

@@ -164,7 +164,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             self.log.exception("a connection could not be accepted")
             self.set_accept_enabled(False)
             return
-        steady = SteadySocket(fileno=sock.detach())
+        steady = SteadySocket(sock.family, sock.type, sock.proto, fileno=sock.detach())
         conn = TConn(self.cfg, steady, address, listener.getsockname())
         conn.arriving = Arriving()
         conn.is_leaving = False

@@ -53,6 +53,10 @@ def body_too_large(alice: Account, bob: Account) -> bytes:
     return request("auth/login", b'{"username":"', "Content-Length: 30000000")
 
 
+def body_without_end(alice: Account, bob: Account) -> bytes:
+    return request("auth/login", b'{"username":"', f"Content-Length: {10**18}")
+
+
 def body_in_chunks(alice: Account, bob: Account) -> bytes:
     return request("auth/login", b"10\r\n{", "Transfer-Encoding: chunked")
 
@@ -80,6 +84,7 @@ def empty_lines(alice: Account, bob: Account) -> bytes:
         second_request_half,
         answer_never_taken,
         body_too_large,
+        body_without_end,
         body_in_chunks,
         body_with_permission,
     ],

@@ -176,7 +176,8 @@ def test_an_unknown_level_is_refused_by_name() -> None:
 
 
 def test_lines_of_many_threads_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of them is too long to be written at once, and one is no text."""
+    """One of them is too long to be written at once, to a pipe that does not wait, and one is no
+    text."""
     handler = logs.LineHandler()
     said = [f"{number} " * 200 for number in range(8)] + ["long " * 50_000, "\ud800"]
     reading, writing = os.pipe()
@@ -185,6 +186,7 @@ def test_lines_of_many_threads_are_whole(monkeypatch: pytest.MonkeyPatch) -> Non
     def say(message: str) -> None:
         handler.emit(logging.LogRecord("x", logging.INFO, "x.py", 1, message, (), None))
 
+    os.set_blocking(writing, False)
     with in_background() as start, os.fdopen(reading, encoding="utf-8") as pipe:
         written = start(pipe.read)
         at_once([partial(say, message) for message in said[:8]])

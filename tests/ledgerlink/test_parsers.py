@@ -100,4 +100,4 @@ def test_monstrous_body_costs_next_to_nothing(body: str) -> None:
     started = time.thread_time()
     with suppress(ParseError):
         parse(body)
-    assert time.thread_time() - started < 0.5  # seconds of CPU
+    assert time.thread_time() - started < 5  # seconds of CPU: a tenth of one; minutes, if quadratic
