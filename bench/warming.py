@@ -1,9 +1,11 @@
 """Puts the balances of everybody into the cache: `python -m bench.warming`.
 
-In the database and the cache that the environment names.
+In the database and the cache that the environment names. This process is new, so the cache begins
+a generation for it, and keeps nothing until that has settled.
 """
 
 import os
+import time
 
 
 def main() -> None:
@@ -11,10 +13,15 @@ def main() -> None:
     import django
 
     django.setup()
+    from balances.cache import balance_cache
     from balances.queries import shown_balances
     from users.models import User
 
-    for user_id in User.objects.values_list("pk", flat=True):
+    everybody = list(User.objects.values_list("pk", flat=True))
+    while balance_cache().read(everybody[0]).balances is None:
+        shown_balances(everybody[0])
+        time.sleep(0.1)  # seconds
+    for user_id in everybody:
         shown_balances(user_id)
 
 
