@@ -4,6 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from select import select
 from typing import Any
 
@@ -71,12 +72,27 @@ class LineHandler(logging.Handler):
         return passed
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Never raises; a line that can't be made is told of without its values, which logging's
+        `handleError` would print as they are."""
         try:
-            left = f"{self.format(record)}\n".encode(errors="backslashreplace")
-            while left:
-                left = left[_written(left) :]
-        except Exception:  # noqa: BLE001 - as every handler
-            self.handleError(record)
+            line = self.format(record)
+        except Exception as error:  # noqa: BLE001 - as every handler
+            line = self.format(_unmade(record, error))
+        with suppress(OSError):  # nobody reads them any more
+            _write(f"{line}\n".encode(errors="backslashreplace"))
+
+
+def _unmade(record: logging.LogRecord, error: Exception) -> logging.LogRecord:
+    where = f"{record.filename}:{record.lineno}"
+    text = f"a line of {where} could not be made: {type(error).__name__}"
+    return logging.LogRecord(
+        record.name, logging.ERROR, record.pathname, record.lineno, text, None, None
+    )
+
+
+def _write(line: bytes) -> None:
+    while line:
+        line = line[_written(line) :]
 
 
 def _written(line: bytes) -> int:

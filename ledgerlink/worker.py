@@ -2,9 +2,9 @@
 
 The thread whose turn it is takes a connection that has something to read and ends its turn. It
 reads what is there, without waiting, and serves the request if all of it has come; if not, the
-connection goes back to the poller. So a client that sends slowly costs a connection, never a
-thread, and no request is handed from one thread to another, which takes Python longer than many a
-request does.
+connection goes back to the poller, as it does with what its client has not taken of an answer. So a
+client that sends or reads slowly costs a connection, never a thread, and no request is handed from
+one thread to another, which takes Python longer than many a request does.
 """
 
 import os
@@ -25,11 +25,13 @@ from gunicorn.workers.gthread import (  # type: ignore[import-untyped]
 )
 
 from ledgerlink.arriving import CHUNK, Arriving
+from ledgerlink.steady_socket import SteadySocket
 
 REQUEST_SECONDS = 30.0  # from the first byte to the last
+ANSWER_SECONDS = 30.0  # until the client takes more of its answer
 REST_SECONDS = 0.002  # between two new connections, while another process may take one
 LINGER_SECONDS = 2.0  # for the client to read its last answer and close
-WAITING_BYTES = 64 * 1024 * 1024  # of all requests that are not whole yet
+WAITING_BYTES = 64 * 1024 * 1024  # of all requests that are not whole yet, and of all answers
 
 
 class QuietLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
@@ -39,18 +41,6 @@ class QuietLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
     def access(self, resp: Any, req: Any, environ: Any, request_time: Any) -> None:
         if self.cfg.accesslog:
             super().access(resp, req, environ, request_time)
-
-
-class SteadySocket(socket.socket):
-    """gunicorn tells a socket several times in a request what it is already. Each time would be a
-    system call, in which the thread gives up the interpreter and waits to have it again."""
-
-    def setblocking(self, flag: bool) -> None:  # noqa: FBT001 - socket's
-        self.settimeout(None if flag else 0.0)
-
-    def settimeout(self, value: float | None) -> None:
-        if value != self.gettimeout():
-            super().settimeout(value)
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -164,12 +154,16 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             self.log.exception("a connection could not be accepted")
             self.set_accept_enabled(False)
             return
-        steady = SteadySocket(sock.family, sock.type, sock.proto, fileno=sock.detach())
-        conn = TConn(self.cfg, steady, address, listener.getsockname())
+        conn = TConn(self.cfg, SteadySocket.of(sock), address, listener.getsockname())
         conn.arriving = Arriving()
+        conn.is_answered_last = False  # nothing more is read
         conn.is_leaving = False
         self._open.add(conn)
-        self._wait_for_more(conn)
+        try:
+            self._wait_for_more(conn)
+        except BaseException:
+            self._drop(conn)
+            raise
         if self.cfg.workers > 1:
             self.set_accept_enabled(False)
             self._rests_until = time.monotonic() + REST_SECONDS
@@ -179,20 +173,43 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         if conn.is_leaving:
             self._read_away(conn)
             return
-        while self._has_arrived(conn):
-            if conn.arriving.has_endless_head:
-                util.write_error(conn.sock, 431, "Request Header Fields Too Large", "")
-                self._leave(conn)
+        if not self._has_sent(conn):
+            return
+        while not conn.is_answered_last and self._has_arrived(conn):
+            self._answer(conn)
+            if not self._has_sent(conn):
                 return
-            conn.init()
-            conn.parser.unreader.unread(conn.arriving.take())
-            if not self.handle(conn):
-                self._leave(conn)
-                return
-            conn.arriving = Arriving(conn.parser.unreader.take_buffered())
             if not conn.arriving.received:
                 break
-        self._wait_for_more(conn)
+        if conn.is_answered_last:
+            self._leave(conn)
+        else:
+            self._wait_for_more(conn)
+
+    def _answer(self, conn: Any) -> None:
+        if conn.arriving.has_endless_head:
+            util.write_error(conn.sock, 431, "Request Header Fields Too Large", "")
+            conn.is_answered_last = True
+            return
+        conn.init()
+        conn.parser.unreader.unread(conn.arriving.take())
+        conn.is_answered_last = not self.handle(conn)
+        conn.arriving = Arriving(conn.parser.unreader.take_buffered())
+
+    def _has_sent(self, conn: Any) -> bool:
+        """Sends what the client takes of its answer, without waiting. If that is not all, the
+        connection waits for it, or, when too much waits, is given up."""
+        try:
+            if not _unsent(conn) or conn.sock.push():
+                return True
+        except OSError:  # the client is gone
+            self._drop(conn)
+            return False
+        if self._waiting_bytes() > WAITING_BYTES:
+            self._drop(conn)
+        else:
+            self._wait(conn, time.monotonic() + ANSWER_SECONDS, selectors.EVENT_WRITE)
+        return False
 
     def _has_arrived(self, conn: Any) -> bool:
         """Reads what is there, without waiting. True as well when the client is gone."""
@@ -211,10 +228,11 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             return True
 
     def _is_too_much(self, arriving: Arriving) -> bool:
-        if len(arriving.received) < CHUNK:
-            return False
-        waiting = sum(len(conn.arriving.received) for conn in self._open.copy())
-        return waiting > WAITING_BYTES
+        return len(arriving.received) >= CHUNK and self._waiting_bytes() > WAITING_BYTES
+
+    def _waiting_bytes(self) -> int:
+        """Of requests that are not whole, and of answers that are not taken."""
+        return sum(len(conn.arriving.received) + len(_unsent(conn)) for conn in self._open.copy())
 
     def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:  # noqa: FBT001 - gunicorn's
         """Not after a body that nobody will read: gunicorn would wait for it. One that has come is
@@ -231,9 +249,9 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         patience = REQUEST_SECONDS if conn.arriving.received else self.cfg.keepalive
         self._wait(conn, conn.arriving.since + patience)
 
-    def _wait(self, conn: Any, until: float) -> None:
+    def _wait(self, conn: Any, until: float, event: int = selectors.EVENT_READ) -> None:
         conn.timeout = until
-        self.poller.register(conn.sock, selectors.EVENT_READ, conn)
+        self.poller.register(conn.sock, event, conn)
         self._waiting.add(conn)  # last, for now others may take it
 
     def _claim(self, conn: Any) -> bool:
@@ -246,14 +264,15 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         return True
 
     def _close_late(self, now: float, *, and_idle: bool = False) -> None:
-        """Those that waited too long; `and_idle` those as well that may wait on, unless they leave
-        already. While no thread has its turn, a whole request may be there that nobody looked at.
+        """Those that waited too long; `and_idle` those as well that may wait on, unless they take
+        their answer or leave already. While no thread has its turn, a whole request may be there
+        that nobody looked at.
         """
         if not self._turn.locked():
             return
         for conn in self._waiting.copy():
-            late = conn.timeout <= now or (and_idle and not conn.is_leaving)
-            if late and self._claim(conn):
+            is_idle = not conn.is_leaving and not _unsent(conn)
+            if (conn.timeout <= now or (and_idle and is_idle)) and self._claim(conn):
                 self._drop(conn)
 
     def _leave(self, conn: Any) -> None:
@@ -284,3 +303,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         if conn is not None:
             self._open.discard(conn)
             conn.sock.close()
+
+
+def _unsent(conn: Any) -> bytearray:
+    """Behind TLS of gunicorn's own, nothing is kept."""
+    return conn.sock.unsent if isinstance(conn.sock, SteadySocket) else bytearray()

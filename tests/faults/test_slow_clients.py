@@ -10,21 +10,41 @@ from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from typing import Any
 
+import httpx
 import MySQLdb
 import pytest
 from django.conf import settings
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER  # type: ignore[import-untyped]
 
-from tests.concurrency import eventually, in_background
+from tests.concurrency import PATIENCE, eventually, in_background
 from tests.e2e.world import STANDARD, Account, client, register
 from tests.faults.storm import codes
 from tests.faults.test_connections import answer_on, connected, payment, request
 from tests.servers import LedgerServer
 
-HEALTH = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+LARGE = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
 SLOW = 500
 QUEUE = 4
 POSTING_SECONDS = 10  # that a place in the queue may wait
+
+
+def get(path: str, connection: str = "keep-alive") -> bytes:
+    head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: {connection}\r\n\r\n"
+    return head.encode()
+
+
+HEALTH, LAST = get("/health"), get("/health", "close")
+
+
+def slow_to_read(server: LedgerServer) -> socket.socket:
+    """A connection on which hardly anything is kept that its client has not read: as on a network,
+    while the kernel would keep megabytes within the machine."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+    connection.settimeout(PATIENCE)
+    connection.connect(("127.0.0.1", server.port))
+    return connection
 
 
 def half_head(alice: Account, bob: Account) -> bytes:
@@ -41,12 +61,17 @@ def half_body(alice: Account, bob: Account) -> bytes:
 
 def second_request_half(alice: Account, bob: Account) -> bytes:
     """Behind a whole one."""
-    return b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" + half_body(alice, bob)
+    return HEALTH + half_body(alice, bob)
 
 
 def answer_never_taken(alice: Account, bob: Account) -> bytes:
     """Whose sender does not close either."""
-    return b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    return LAST
+
+
+def large_answer_never_taken(alice: Account, bob: Account) -> bytes:
+    """More than the kernel keeps for who does not read."""
+    return get(LARGE)
 
 
 def body_too_large(alice: Account, bob: Account) -> bytes:
@@ -83,6 +108,7 @@ def empty_lines(alice: Account, bob: Account) -> bytes:
         half_body,
         second_request_half,
         answer_never_taken,
+        large_answer_never_taken,
         body_too_large,
         body_without_end,
         body_in_chunks,
@@ -97,8 +123,7 @@ def test_five_hundred_slow_clients_hold_up_nobody(
     began = sent(alice, bob)
     with ExitStack() as slow:
         for _ in range(SLOW):
-            connection = socket.create_connection(("127.0.0.1", server.port))
-            slow.enter_context(connection)
+            connection = slow.enter_context(slow_to_read(server))
             connection.sendall(began)
         started = time.monotonic()
         for _ in range(5):
@@ -107,6 +132,39 @@ def test_five_hundred_slow_clients_hold_up_nobody(
             assert paid.status_code == 201
         assert time.monotonic() - started < 20  # seconds: one that is held up waits for 30
     assert alice.amount() == "5.00"
+
+
+def taken_from(connection: socket.socket) -> bytes:
+    """All that comes, in small parts."""
+    return b"".join(iter(partial(connection.recv, 4096), b""))
+
+
+def test_large_answer_that_is_taken_slowly_comes_whole(server: LedgerServer) -> None:
+    """And the next one behind it."""
+    whole = httpx.get(server.url + LARGE).content
+    assert len(whole) > 1_000_000
+    with slow_to_read(server) as connection:
+        connection.sendall(get(LARGE) + LAST)
+        large, _, next_one = taken_from(connection).partition(whole)
+    assert large.startswith(b"HTTP/1.1 200 ")
+    assert next_one.startswith(b"HTTP/1.1 200 ")
+    assert next_one.endswith(b"}")
+
+
+def test_server_that_ends_lets_a_large_answer_be_taken(env: Mapping[str, str]) -> None:
+    with (
+        LedgerServer(env, workers=1, threads=1) as server,
+        slow_to_read(server) as connection,
+    ):
+        whole = httpx.get(server.url + LARGE).content
+        connection.sendall(get(LARGE))
+        assert connection.recv(9) == b"HTTP/1.1 "
+        os.kill(server.pid, signal.SIGTERM)
+        told = time.monotonic()
+        eventually(lambda: time.monotonic() > told + STOP_KEEPALIVE_LINGER + 0.5)
+        received = taken_from(connection)
+    assert received.endswith(whole[-1000:])
+    assert len(received) > len(whole)
 
 
 @contextmanager
@@ -180,3 +238,22 @@ def test_flood_past_the_queue_is_refused_at_once_and_the_rest_served(
         assert codes(answers) == {201: paid, 503: 40 - paid}
         assert paid > QUEUE
         assert bob.amount() == f"{paid}.00"
+
+
+def test_connection_that_cannot_be_watched_is_closed_at_once(env: Mapping[str, str]) -> None:
+    """It waits for nothing, and takes no place among those that are open."""
+
+    def is_answered() -> bool:
+        with connected(server) as connection:
+            connection.settimeout(10)  # seconds: then it is held
+            try:
+                connection.sendall(HEALTH)
+                return connection.recv(9) == b"HTTP/1.1 "
+            except ConnectionError:
+                return False
+
+    crowded = {"GUNICORN_CMD_ARGS": "--worker-class=tests.faults.crowded.CrowdedWorker"}
+    with LedgerServer({**env, **crowded}, workers=1) as server:
+        answered = [is_answered() for _ in range(30)]
+    assert answered.count(False) >= 5
+    assert answered.count(True) >= 10

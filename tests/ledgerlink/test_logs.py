@@ -25,16 +25,20 @@ API_KEY = "ll_ab23cd45_" + "Zx9-" * 10 + "Zx9"
 SETTING = "Vq3n8pT0wZr5yKcL2sXh7bJd4mFg9aEu1iQoRt6vNxWe"
 
 
-def line_of(as_json: bool, message: str, *values: object, **options: Any) -> str:  # noqa: FBT001
-    """What the handler on stderr writes."""
+def formatter_of(as_json: bool) -> logging.Formatter:  # noqa: FBT001
     config = logs.logging_config(level="INFO", as_json=as_json, secrets=[SETTING, "", "abc"])
     made = dict(config["formatters"]["line"])
-    formatter = made.pop("()")(**made)
+    formatter: logging.Formatter = made.pop("()")(**made)
+    return formatter
+
+
+def line_of(as_json: bool, message: str, *values: object, **options: Any) -> str:  # noqa: FBT001
+    """What the handler on stderr writes."""
     extra = options.pop("extra", {})
     record = logging.getLogger("users.x").makeRecord(
         "users.x", logging.INFO, "x.py", 1, message, values, options.get("exc_info"), extra=extra
     )
-    return str(formatter.format(record))
+    return formatter_of(as_json).format(record)
 
 
 @pytest.mark.parametrize("as_json", [True, False])
@@ -196,3 +200,24 @@ def test_lines_of_many_threads_are_whole(monkeypatch: pytest.MonkeyPatch) -> Non
         lines = written.result().splitlines()
     assert sorted(lines[:8]) == said[:8]
     assert lines[8:] == [said[8], "\\ud800"]
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_line_that_cannot_be_made_tells_where_and_no_values(
+    as_json: bool,  # noqa: FBT001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    handler = logs.LineHandler()
+    handler.setFormatter(formatter_of(as_json))
+    reading, writing = os.pipe()
+    monkeypatch.setattr(logs, "STDERR", writing)
+    wrong = logging.LogRecord("users.x", logging.INFO, "x.py", 7, "paid %d", (SETTING,), None)
+    handler.emit(wrong)
+    line = os.read(reading, 65_536).decode()
+    assert "a line of x.py:7 could not be made: TypeError" in line
+    assert "users.x" in line
+    assert SETTING not in line
+    assert line.count("\n") == 1
+    os.close(reading)
+    handler.emit(wrong)  # to nobody, and nothing is raised
+    os.close(writing)
