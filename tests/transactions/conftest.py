@@ -1,6 +1,10 @@
-"""What tests with threads share."""
+"""What tests with threads share, and tests of approvals."""
 
 import pytest
+
+from tests.books import make_user
+from users.models import User
+from users.roles import Role
 
 
 @pytest.fixture(params=["direct", "queued"])
@@ -10,3 +14,9 @@ def mode(request: pytest.FixtureRequest) -> str:
     if request.param == "queued":
         request.getfixturevalue("queued")
     return str(request.param)
+
+
+@pytest.fixture
+def checker(db: None) -> User:
+    """Who approves what the user `finance` asked for."""
+    return make_user("checker", Role.FINANCE)
