@@ -25,7 +25,7 @@ keepalive = 30  # seconds
 # A proxy that ends TLS tells so with X-Forwarded-Proto.
 forwarded_allow_ips = ",".join(["127.0.0.1", "::1", *items("TRUSTED_PROXIES")])
 accesslog = None  # the application writes a line for each request
-sendfile = False  # a thread would wait in it for who takes a file slowly
+sendfile = False  # it would go before what is kept, and wait for who takes a file slowly
 logger_class = "ledgerlink.worker.QuietLogger"
 errorlog = "-"
 logconfig_dict = logging_config(

@@ -77,16 +77,22 @@ class LineHandler(logging.Handler):
         try:
             line = self.format(record)
         except Exception as error:  # noqa: BLE001 - as every handler
-            line = self.format(_unmade(record, error))
+            line = self._told(_unmade(record, error))
         with suppress(OSError):  # nobody reads them any more
             _write(f"{line}\n".encode(errors="backslashreplace"))
+
+    def _told(self, failure: logging.LogRecord) -> str:
+        try:
+            return self.format(failure)
+        except Exception:  # noqa: BLE001 - the fault is the formatter's
+            return failure.getMessage()
 
 
 def _unmade(record: logging.LogRecord, error: Exception) -> logging.LogRecord:
     where = f"{record.filename}:{record.lineno}"
     text = f"a line of {where} could not be made: {type(error).__name__}"
     return logging.LogRecord(
-        record.name, logging.ERROR, record.pathname, record.lineno, text, None, None
+        record.name, logging.ERROR, record.pathname, record.lineno, text, None, record.exc_info
     )
 
 

@@ -1,14 +1,20 @@
-"""The socket of a client: no thread waits for one that takes its answer slowly. And few system
-calls: in each a thread gives up the interpreter, and waits to have it again.
+"""The socket of a client: what it does not take of an answer is kept, so that no thread waits. And
+few system calls: in each a thread gives up the interpreter, and waits to have it again.
 """
 
 import errno
 import socket
+import threading
+from contextlib import suppress
 from select import POLLOUT, poll
+from typing import NoReturn
 
 CHUNK = 64 * 1024  # bytes that are sent at once
-KEPT = 2 * 1024 * 1024  # bytes of an answer that wait for a slow client; beyond, its thread does
-PATIENCE_SECONDS = 10.0  # that this thread waits until the client takes more
+KEPT = 2 * 1024 * 1024  # bytes of an answer that are kept; beyond, its thread waits for the client
+PATIENCE_SECONDS = 10.0  # that it waits until the client takes more
+# Of the kernel's own, where it would keep megabytes: it tells that a client takes more once a third
+# of that is free, so that a slow one would seem to take nothing for long.
+KERNEL_BYTES = 128 * 1024
 
 
 class SteadySocket(socket.socket):
@@ -16,13 +22,17 @@ class SteadySocket(socket.socket):
     sends when it is much; the rest is sent by `push`."""
 
     unsent: bytearray
+    _tried: int  # how much was unsent when the client took no more
+    _waiters: threading.Semaphore
 
     @classmethod
-    def of(cls, accepted: socket.socket) -> "SteadySocket":
-        """In its place."""
+    def of(cls, accepted: socket.socket, waiters: threading.Semaphore) -> "SteadySocket":
+        """In its place. No more threads than `waiters` counts wait for clients at a time."""
         family, kind, protocol = accepted.family, accepted.type, accepted.proto
         steady = cls(family, kind, protocol, fileno=accepted.detach())
         steady.unsent = bytearray()
+        steady._tried = 0
+        steady._waiters = waiters
         return steady
 
     def setblocking(self, flag: bool) -> None:  # noqa: FBT001 - socket's
@@ -34,26 +44,50 @@ class SteadySocket(socket.socket):
             super().settimeout(value)
 
     def sendall(self, data: bytes, flags: int = 0) -> None:  # type: ignore[override]
-        """Together: gunicorn sends the head and each part by itself. Raises OSError."""
+        """Together: gunicorn sends the head and each part by itself. Raises OSError, and then
+        nothing is sent of what was kept."""
         self.unsent += data
-        if len(self.unsent) >= CHUNK:
+        if len(self.unsent) >= self._tried + CHUNK:
             self.push()
         while len(self.unsent) > KEPT:
             self._wait()
             self.push()
 
+    def send(self, data: bytes, flags: int = 0) -> int:  # type: ignore[override]
+        """As `sendall`: it takes all of it."""
+        self.sendall(data)
+        return len(data)
+
     def push(self) -> bool:
         """Send what the client takes without waiting; whether that is all. Raises OSError."""
         while self.unsent:
             try:
-                sent = self.send(self.unsent, socket.MSG_DONTWAIT)
+                sent = super().send(self.unsent, socket.MSG_DONTWAIT)
             except BlockingIOError:
+                self._tried = len(self.unsent)
                 return False
             del self.unsent[:sent]
+        self._tried = 0
         return True
 
+    def shutdown(self, how: int) -> None:
+        """The rest goes first: something may have failed behind an answer that is whole."""
+        with suppress(OSError):
+            self.push()
+        super().shutdown(how)
+
     def _wait(self) -> None:
-        waiting = poll()
-        waiting.register(self, POLLOUT)
-        if not waiting.poll(1000 * PATIENCE_SECONDS):
-            raise BrokenPipeError(errno.EPIPE, "the client takes no more of its answer")
+        """Until the client takes more."""
+        if not self._waiters.acquire(blocking=False):
+            self._give_up()
+        try:
+            waiting = poll()
+            waiting.register(self, POLLOUT)
+            if not waiting.poll(1000 * PATIENCE_SECONDS):
+                self._give_up()
+        finally:
+            self._waiters.release()
+
+    def _give_up(self) -> NoReturn:
+        self.unsent.clear()
+        raise BrokenPipeError(errno.EPIPE, "the client takes its answer too slowly")

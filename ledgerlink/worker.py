@@ -1,6 +1,6 @@
 """The worker that serves: threads that take turns at the poller, and serve whole requests only.
 
-The thread whose turn it is takes a connection that has something to read and ends its turn. It
+The thread whose turn it is takes a connection on which something can be done and ends its turn. It
 reads what is there, without waiting, and serves the request if all of it has come; if not, the
 connection goes back to the poller, as it does with what its client has not taken of an answer. So a
 client that sends or reads slowly costs a connection, never a thread, and no request is handed from
@@ -20,15 +20,15 @@ from gunicorn import util  # type: ignore[import-untyped]
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import (  # type: ignore[import-untyped]
     STOP_KEEPALIVE_LINGER,
-    TConn,
     ThreadWorker,
 )
 
 from ledgerlink.arriving import CHUNK, Arriving
-from ledgerlink.steady_socket import SteadySocket
+from ledgerlink.connection import ClientGone, Connection
+from ledgerlink.steady_socket import KERNEL_BYTES
 
 REQUEST_SECONDS = 30.0  # from the first byte to the last
-ANSWER_SECONDS = 30.0  # until the client takes more of its answer
+ANSWER_SECONDS = 30.0  # in which a client takes no more of its answer
 REST_SECONDS = 0.002  # between two new connections, while another process may take one
 LINGER_SECONDS = 2.0  # for the client to read its last answer and close
 WAITING_BYTES = 64 * 1024 * 1024  # of all requests that are not whole yet, and of all answers
@@ -46,8 +46,8 @@ class QuietLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
 class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """Of gunicorn's worker it keeps how a request is parsed and answered (`handle`).
 
-    A connection is either served by a thread, or in the poller and in `_waiting`: whoever takes it
-    out of there has it to itself. `_open` has them all.
+    A connection is either a thread's (or in `_ready`, for the next one), or in the poller and in
+    `_waiting`: whoever takes it out of there has it to itself. `_open` has them all.
     """
 
     alive: bool
@@ -55,12 +55,15 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
     def init_process(self) -> None:
         self.poller = selectors.DefaultSelector()
         self._turn = threading.Lock()
-        self._ready: deque[Any] = deque()  # taken out, for the threads whose turn is next
-        self._open: set[Any] = set()
-        self._waiting: set[Any] = set()
+        self._ready: deque[Connection] = deque()  # taken out, for the threads whose turn is next
+        self._open: set[Connection] = set()
+        self._waiting: set[Connection] = set()
         self.keepalived_conns = self._waiting  # gunicorn asks how many there are
         self._accept_lock = threading.Lock()
         self._rests_until: float | None = None
+        self._waiters = threading.BoundedSemaphore(max(1, self.cfg.threads // 2))
+        for listener in self.sockets:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
         super(ThreadWorker, self).init_process()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
@@ -88,6 +91,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
     def _end(self) -> None:
         """Let the requests in flight be answered, and those on their way for a moment."""
         self.set_accept_enabled(False)
+        for listener in self.sockets:
+            listener.close()
         now = time.monotonic()
         idle_until, until = now + STOP_KEEPALIVE_LINGER, now + self.cfg.graceful_timeout
         while self._open and (now := time.monotonic()) < until:
@@ -103,7 +108,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
 
     def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - gunicorn's
         with self._accept_lock:
-            super().set_accept_enabled(enabled)
+            super().set_accept_enabled(enabled and self.alive)
 
     # --- What each thread does ---
 
@@ -117,12 +122,12 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
                 self.log.exception("a connection is given up")
                 self._drop(conn)
 
-    def _take(self) -> Any:
-        """Wait for one's turn, and in it for a connection that has something to read."""
+    def _take(self) -> Connection:
+        """Wait for one's turn, and in it for a connection on which something can be done."""
         with self._turn:
             while not self._ready:
                 for key, _ in self.poller.select(self._rest()):
-                    if not isinstance(key.data, TConn):
+                    if not isinstance(key.data, Connection):
                         self.accept(key.fileobj)
                     elif self._claim(key.data):
                         self._ready.append(key.data)
@@ -136,8 +141,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         if left > 0:
             return left
         self._rests_until = None
-        if self.alive:
-            self.set_accept_enabled(True)
+        self.set_accept_enabled(True)
         return None
 
     def accept(self, listener: Any) -> None:
@@ -147,17 +151,14 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             self.set_accept_enabled(False)
             return
         try:
-            sock, address = listener.accept()
+            accepted, client = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):  # another process was quicker
             return
         except OSError:  # no file may be opened any more
             self.log.exception("a connection could not be accepted")
             self.set_accept_enabled(False)
             return
-        conn = TConn(self.cfg, SteadySocket.of(sock), address, listener.getsockname())
-        conn.arriving = Arriving()
-        conn.is_answered_last = False  # nothing more is read
-        conn.is_leaving = False
+        conn = Connection(self.cfg, accepted, client, self._waiters)
         self._open.add(conn)
         try:
             self._wait_for_more(conn)
@@ -168,25 +169,41 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             self.set_accept_enabled(False)
             self._rests_until = time.monotonic() + REST_SECONDS
 
-    def _attend(self, conn: Any) -> None:
-        """Serve the requests that are there; then the connection waits for more, or leaves."""
-        if conn.is_leaving:
-            self._read_away(conn)
-            return
-        if not self._has_sent(conn):
-            return
-        while not conn.is_answered_last and self._has_arrived(conn):
+    def _attend(self, conn: Connection) -> None:
+        """Do what can be done; then the connection waits, or is dropped."""
+        try:
+            if conn.is_leaving:
+                self._read_away(conn)
+            elif conn.unsent:
+                self._send_on(conn)
+            else:
+                self._serve_requests(conn)
+        except ClientGone:
+            self._drop(conn)
+
+    def _send_on(self, conn: Connection) -> None:
+        if not conn.has_sent():
+            self._wait_to_send(conn)
+        elif conn.is_answered_last:
+            self._leave(conn)
+        else:
+            conn.arriving.since = time.monotonic()  # only now the client has its answer
+            self._serve_requests(conn)
+
+    def _serve_requests(self, conn: Connection) -> None:
+        while conn.has_arrived():
             self._answer(conn)
-            if not self._has_sent(conn):
+            if not conn.has_sent():
+                self._wait_to_send(conn)
                 return
-            if not conn.arriving.received:
+            if conn.is_answered_last or not conn.arriving.received:
                 break
         if conn.is_answered_last:
             self._leave(conn)
         else:
             self._wait_for_more(conn)
 
-    def _answer(self, conn: Any) -> None:
+    def _answer(self, conn: Connection) -> None:
         if conn.arriving.has_endless_head:
             util.write_error(conn.sock, 431, "Request Header Fields Too Large", "")
             conn.is_answered_last = True
@@ -196,45 +213,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         conn.is_answered_last = not self.handle(conn)
         conn.arriving = Arriving(conn.parser.unreader.take_buffered())
 
-    def _has_sent(self, conn: Any) -> bool:
-        """Sends what the client takes of its answer, without waiting. If that is not all, the
-        connection waits for it, or, when too much waits, is given up."""
-        try:
-            if not _unsent(conn) or conn.sock.push():
-                return True
-        except OSError:  # the client is gone
-            self._drop(conn)
-            return False
-        if self._waiting_bytes() > WAITING_BYTES:
-            self._drop(conn)
-        else:
-            self._wait(conn, time.monotonic() + ANSWER_SECONDS, selectors.EVENT_WRITE)
-        return False
-
-    def _has_arrived(self, conn: Any) -> bool:
-        """Reads what is there, without waiting. True as well when the client is gone."""
-        if self.cfg.is_ssl:  # only a read that waits can decrypt it
-            return True
-        arriving: Arriving = conn.arriving
-        try:
-            if arriving.received and arriving.is_whole(conn.sock):
-                return True
-            chunk = conn.sock.recv(CHUNK, socket.MSG_DONTWAIT)
-            arriving.add(chunk)
-            return not chunk or arriving.is_whole(conn.sock) or self._is_too_much(arriving)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
-
-    def _is_too_much(self, arriving: Arriving) -> bool:
-        return len(arriving.received) >= CHUNK and self._waiting_bytes() > WAITING_BYTES
-
-    def _waiting_bytes(self) -> int:
-        """Of requests that are not whole, and of answers that are not taken."""
-        return sum(len(conn.arriving.received) + len(_unsent(conn)) for conn in self._open.copy())
-
-    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:  # noqa: FBT001 - gunicorn's
+    def _keepalive_after(self, conn: Connection, keepalive: bool) -> bool:  # noqa: FBT001 - gunicorn's
         """Not after a body that nobody will read: gunicorn would wait for it. One that has come is
         read to its end without waiting."""
         if conn.arriving.came_whole:
@@ -244,17 +223,36 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
 
     # --- How connections wait, and end ---
 
-    def _wait_for_more(self, conn: Any) -> None:
+    def _wait_for_more(self, conn: Connection) -> None:
         """Of the request that has begun, or of the next one."""
         patience = REQUEST_SECONDS if conn.arriving.received else self.cfg.keepalive
-        self._wait(conn, conn.arriving.since + patience)
+        if conn.held < CHUNK or self._has_room_for(conn):
+            self._wait(conn, conn.arriving.since + patience)
 
-    def _wait(self, conn: Any, until: float, event: int = selectors.EVENT_READ) -> None:
+    def _wait_to_send(self, conn: Connection) -> None:
+        if self._has_room_for(conn):
+            self._wait(conn, time.monotonic() + ANSWER_SECONDS)
+
+    def _has_room_for(self, conn: Connection) -> bool:
+        """While too much waits, whoever has waited longest with much is given up; else a few could
+        fill all the room, and have everybody cut off who comes after them. False: `conn` was."""
+        while sum(each.held for each in self._open.copy()) > WAITING_BYTES:
+            others = [each for each in self._waiting.copy() if each.held >= CHUNK]
+            if not others:
+                self._drop(conn)
+                return False
+            oldest = min(others, key=lambda each: each.arriving.since)
+            if self._claim(oldest):
+                self._drop(oldest)
+        return True
+
+    def _wait(self, conn: Connection, until: float) -> None:
         conn.timeout = until
+        event = selectors.EVENT_WRITE if conn.unsent else selectors.EVENT_READ
         self.poller.register(conn.sock, event, conn)
         self._waiting.add(conn)  # last, for now others may take it
 
-    def _claim(self, conn: Any) -> bool:
+    def _claim(self, conn: Connection) -> bool:
         """Take it out of those that wait; False if another was quicker."""
         try:
             self._waiting.remove(conn)
@@ -266,16 +264,22 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
     def _close_late(self, now: float, *, and_idle: bool = False) -> None:
         """Those that waited too long; `and_idle` those as well that may wait on, unless they take
         their answer or leave already. While no thread has its turn, a whole request may be there
-        that nobody looked at.
-        """
+        that nobody looked at."""
+
+        def is_late(conn: Connection) -> bool:
+            is_idle = not conn.is_leaving and not conn.unsent
+            return bool(conn.timeout <= now) or (and_idle and is_idle)
+
         if not self._turn.locked():
             return
         for conn in self._waiting.copy():
-            is_idle = not conn.is_leaving and not _unsent(conn)
-            if (conn.timeout <= now or (and_idle and is_idle)) and self._claim(conn):
-                self._drop(conn)
+            if is_late(conn) and self._claim(conn):
+                if is_late(conn):
+                    self._drop(conn)
+                else:  # a thread had it meanwhile
+                    self._wait(conn, conn.timeout)
 
-    def _leave(self, conn: Any) -> None:
+    def _leave(self, conn: Connection) -> None:
         """Close our end, and the rest once the client has read its answer and closed: to close on
         what it still sends would make it lose the answer."""
         try:
@@ -286,7 +290,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         conn.is_leaving = True
         self._wait(conn, time.monotonic() + LINGER_SECONDS)
 
-    def _read_away(self, conn: Any) -> None:
+    def _read_away(self, conn: Connection) -> None:
         """What a client still sends behind its last answer."""
         try:
             more = bool(conn.sock.recv(CHUNK, socket.MSG_DONTWAIT))
@@ -299,12 +303,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         else:
             self._drop(conn)
 
-    def _drop(self, conn: Any) -> None:
+    def _drop(self, conn: Connection | None) -> None:
         if conn is not None:
             self._open.discard(conn)
             conn.sock.close()
-
-
-def _unsent(conn: Any) -> bytearray:
-    """Behind TLS of gunicorn's own, nothing is kept."""
-    return conn.sock.unsent if isinstance(conn.sock, SteadySocket) else bytearray()

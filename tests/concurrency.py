@@ -19,6 +19,7 @@ from transactions.signals import transactions_posted
 PATIENCE = 60.0  # seconds until a test gives up on what never comes, on a busy machine
 
 Result = TypeVar("Result")
+Given = TypeVar("Given")
 
 
 def at_once(calls: Sequence[Callable[[], Result]]) -> list[Result | Exception]:
@@ -69,12 +70,13 @@ def in_background() -> Iterator[Callable[[Callable[[], Any]], Future[Any]]]:
         yield lambda call: pool.submit(closing, call)
 
 
-def eventually(condition: Callable[[], bool]) -> None:
-    """Wait until `condition()`; fails after PATIENCE."""
+def eventually(condition: Callable[[], Given | None]) -> Given:
+    """Wait until `condition()` gives something true, and return that; fails after PATIENCE."""
     deadline = time.monotonic() + PATIENCE
-    while not condition():
+    while not (given := condition()):
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.002)
+    return given
 
 
 class Gate:

@@ -23,6 +23,7 @@ from tests.faults.test_connections import answer_on, connected, payment, request
 from tests.servers import LedgerServer
 
 LARGE = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
+LARGE_BYTES = 1_000_000  # at least
 SLOW = 500
 QUEUE = 4
 POSTING_SECONDS = 10  # that a place in the queue may wait
@@ -131,6 +132,9 @@ def test_five_hundred_slow_clients_hold_up_nobody(
                 paid = Account(alice.id, alice.username, http, alice.token).transfer(bob, "1.00")
             assert paid.status_code == 201
         assert time.monotonic() - started < 20  # seconds: one that is held up waits for 30
+        with slow_to_read(server) as one_more:
+            one_more.sendall(get(LARGE, "close"))
+            assert len(taken_from(one_more)) > LARGE_BYTES
     assert alice.amount() == "5.00"
 
 
@@ -142,7 +146,7 @@ def taken_from(connection: socket.socket) -> bytes:
 def test_large_answer_that_is_taken_slowly_comes_whole(server: LedgerServer) -> None:
     """And the next one behind it."""
     whole = httpx.get(server.url + LARGE).content
-    assert len(whole) > 1_000_000
+    assert len(whole) > LARGE_BYTES
     with slow_to_read(server) as connection:
         connection.sendall(get(LARGE) + LAST)
         large, _, next_one = taken_from(connection).partition(whole)
@@ -240,20 +244,94 @@ def test_flood_past_the_queue_is_refused_at_once_and_the_rest_served(
         assert bob.amount() == f"{paid}.00"
 
 
+def with_worker(env: Mapping[str, str], name: str, *, threads: int = 4) -> LedgerServer:
+    """One process of that class in `tests.faults.workers`."""
+    options = f"--worker-class=tests.faults.workers.{name} --keep-alive=1"
+    return LedgerServer({**env, "GUNICORN_CMD_ARGS": options}, workers=1, threads=threads)
+
+
+def is_answered(server: LedgerServer) -> bool:
+    with connected(server) as connection:
+        connection.settimeout(5)  # seconds: then it is held
+        try:
+            connection.sendall(HEALTH)
+            return connection.recv(9) == b"HTTP/1.1 "
+        except ConnectionError:
+            return False
+
+
 def test_connection_that_cannot_be_watched_is_closed_at_once(env: Mapping[str, str]) -> None:
     """It waits for nothing, and takes no place among those that are open."""
+    with with_worker(env, "CrowdedWorker") as server:
+        answered = [is_answered(server) for _ in range(30)]
+    assert answered.count(False) == 10
 
-    def is_answered() -> bool:
-        with connected(server) as connection:
-            connection.settimeout(10)  # seconds: then it is held
-            try:
-                connection.sendall(HEALTH)
-                return connection.recv(9) == b"HTTP/1.1 "
-            except ConnectionError:
-                return False
 
-    crowded = {"GUNICORN_CMD_ARGS": "--worker-class=tests.faults.crowded.CrowdedWorker"}
-    with LedgerServer({**env, **crowded}, workers=1) as server:
-        answered = [is_answered() for _ in range(30)]
-    assert answered.count(False) >= 5
-    assert answered.count(True) >= 10
+def test_whoever_waits_longest_with_much_makes_room(env: Mapping[str, str]) -> None:
+    """For one more that reads slowly; one that sends slowly waits beside them."""
+    body = b"x" * 200_000
+    with (
+        with_worker(env, "NarrowWorker", threads=1) as server,
+        slow_to_read(server) as hoarder,
+        connected(server) as sender,
+    ):
+        whole = httpx.get(server.url + LARGE).content
+        hoarder.sendall(get(LARGE))
+        eventually(partial(has_something, hoarder))
+        sender.sendall(request("auth/login", body[:100_000], f"Content-Length: {len(body)}"))
+        assert is_answered(server)  # no thread waits for the rest
+        with slow_to_read(server) as reader:
+            reader.sendall(get(LARGE, "close"))
+            assert taken_from(reader).endswith(whole)
+        assert not taken_from(hoarder).endswith(whole[-1000:])
+
+
+def has_something(connection: socket.socket) -> bool:
+    return bool(connection.recv(1, socket.MSG_PEEK))
+
+
+def test_no_more_than_half_of_the_threads_wait_for_who_takes_more_than_is_kept(
+    env: Mapping[str, str],
+) -> None:
+    with with_worker(env, "ImpatientWorker", threads=2) as server, ExitStack() as slow:
+        for _ in range(5):
+            connection = slow.enter_context(slow_to_read(server))
+            connection.sendall(get(LARGE))
+            eventually(partial(has_something, connection))
+            assert is_answered(server)
+
+
+def test_answer_behind_which_something_fails_comes_whole(env: Mapping[str, str]) -> None:
+    with with_worker(env, "FailingWorker") as server, connected(server) as connection:
+        connection.sendall(HEALTH)
+        assert answer_on(connection)[0] == 200
+
+
+def test_next_request_may_take_as_long_after_an_answer_that_took_long(
+    env: Mapping[str, str],
+) -> None:
+    """The time a connection is kept begins when the client has its answer."""
+    with with_worker(env, "PatientWorker") as server, slow_to_read(server) as connection:
+        whole = httpx.get(server.url + LARGE).content
+        connection.sendall(get(LARGE))
+        assert has_something(connection)
+        asked = time.monotonic()
+        eventually(lambda: time.monotonic() > asked + 2.5)
+        received = b""
+        while not received.endswith(whole[-1000:]):
+            received += connection.recv(65_536)
+        connection.sendall(HEALTH)
+        assert answer_on(connection)[0] == 200
+
+
+def test_body_whose_end_never_comes_moves_nothing(server: LedgerServer) -> None:
+    """Not even where what has come could be read."""
+    alice, bob = register(server, "5.00"), register(server)
+    whole = payment(alice, bob, "cut")
+    head, _, body = whole.partition(b"\r\n\r\n")
+    longer = head.replace(f"Content-Length: {len(body)}".encode(), b"Content-Length: 1000")
+    with connected(server) as connection:
+        connection.sendall(longer + b"\r\n\r\n" + body)
+        connection.shutdown(socket.SHUT_WR)
+        assert taken_from(connection) == b""
+    assert alice.amount() == "5.00"

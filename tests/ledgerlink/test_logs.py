@@ -202,22 +202,43 @@ def test_lines_of_many_threads_are_whole(monkeypatch: pytest.MonkeyPatch) -> Non
     assert lines[8:] == [said[8], "\\ud800"]
 
 
+@pytest.fixture
+def pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """In place of stderr: what is read from it was written there."""
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    monkeypatch.setattr(logs, "STDERR", writing)
+    yield reading
+    os.close(reading)
+    os.close(writing)
+
+
+def unmakable(value: str) -> logging.LogRecord:
+    return logging.LogRecord("users.x", logging.INFO, "x.py", 7, "paid %d", (value,), None)
+
+
 @pytest.mark.parametrize("as_json", [True, False])
-def test_a_line_that_cannot_be_made_tells_where_and_no_values(
-    as_json: bool,  # noqa: FBT001
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_line_that_cannot_be_made_tells_where_and_no_values(as_json: bool, pipe: int) -> None:  # noqa: FBT001
     handler = logs.LineHandler()
     handler.setFormatter(formatter_of(as_json))
-    reading, writing = os.pipe()
-    monkeypatch.setattr(logs, "STDERR", writing)
-    wrong = logging.LogRecord("users.x", logging.INFO, "x.py", 7, "paid %d", (SETTING,), None)
-    handler.emit(wrong)
-    line = os.read(reading, 65_536).decode()
+    handler.emit(unmakable("a private value"))
+    line = os.read(pipe, 65_536).decode()
     assert "a line of x.py:7 could not be made: TypeError" in line
     assert "users.x" in line
-    assert SETTING not in line
+    assert "private" not in line
     assert line.count("\n") == 1
-    os.close(reading)
-    handler.emit(wrong)  # to nobody, and nothing is raised
-    os.close(writing)
+
+
+def test_a_handler_never_raises(pipe: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither when no line at all can be made, nor when nobody reads it."""
+
+    class Broken(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            raise RuntimeError
+
+    handler = logs.LineHandler()
+    handler.setFormatter(Broken())
+    handler.emit(unmakable("a private value"))
+    assert os.read(pipe, 65_536) == b"a line of x.py:7 could not be made: RuntimeError\n"
+    monkeypatch.setattr(logs, "STDERR", 1_000_000)  # closed
+    handler.emit(unmakable("a private value"))

@@ -1,6 +1,7 @@
 """What a client is answered and does not take at once."""
 
 import socket
+import threading
 from collections.abc import Iterator
 from functools import partial
 
@@ -8,14 +9,15 @@ import pytest
 
 from ledgerlink import steady_socket
 from ledgerlink.steady_socket import CHUNK, KEPT, SteadySocket
-from tests.concurrency import in_background
+from tests.concurrency import PATIENCE, in_background
 
 
 @pytest.fixture
 def ends() -> Iterator[tuple[SteadySocket, socket.socket]]:
     """The server's and the client's."""
     accepted, client = socket.socketpair()
-    with SteadySocket.of(accepted) as server, client:
+    client.settimeout(PATIENCE)
+    with SteadySocket.of(accepted, threading.Semaphore(1)) as server, client:
         yield server, client
 
 
@@ -23,8 +25,9 @@ def test_parts_go_together_once_pushed(ends: tuple[SteadySocket, socket.socket])
     server, client = ends
     server.sendall(b"head, ")
     server.sendall(b"body")
+    client.setblocking(False)
     with pytest.raises(BlockingIOError):
-        client.recv(100, socket.MSG_DONTWAIT)
+        client.recv(100)
     assert server.push()
     assert client.recv(100) == b"head, body"
     assert server.push()  # nothing
@@ -68,5 +71,23 @@ def test_client_that_takes_nothing_more_is_given_up(
 ) -> None:
     server, _ = ends
     monkeypatch.setattr(steady_socket, "PATIENCE_SECONDS", 0.05)
-    with pytest.raises(BrokenPipeError, match="takes no more"):
+    with pytest.raises(BrokenPipeError, match="too slowly"):
         server.sendall(bytes(2 * KEPT))
+    assert not server.unsent  # an answer whose end can't come is not sent on
+
+
+def test_permission_to_go_on_waits_for_nobody(ends: tuple[SteadySocket, socket.socket]) -> None:
+    """Gunicorn sends it so, on a connection whose client may take nothing."""
+    server, _ = ends
+    server.sendall(bytes(KEPT))
+    assert not server.push()
+    server.unsent.clear()
+    assert server.send(b"HTTP/1.1 100 Continue") == 21
+    assert server.unsent == b"HTTP/1.1 100 Continue"
+
+
+def test_what_is_kept_is_sent_before_the_end(ends: tuple[SteadySocket, socket.socket]) -> None:
+    server, client = ends
+    server.sendall(b"whole")
+    server.shutdown(socket.SHUT_WR)
+    assert read_all(client) == b"whole"
