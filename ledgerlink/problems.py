@@ -28,6 +28,13 @@ NO_FIELD = "non_field_errors"
 
 Errors = dict[str, Any]
 
+# As RFC 9110 names them, and Python from 3.13 on.
+_PHRASES = {413: "Content Too Large", 422: "Unprocessable Content"}
+
+
+def phrase_of(status: int) -> str:
+    return _PHRASES.get(status) or HTTPStatus(status).phrase
+
 
 def document(
     status: int, code: str, detail: str, *, title: str = "", **extra: Any
@@ -35,7 +42,7 @@ def document(
     """The body of a problem answer; `extra` members stand beside the standard ones."""
     return {
         "type": f"urn:ledger-link:problem:{code}",
-        "title": title or HTTPStatus(status).phrase,
+        "title": title or phrase_of(status),
         "status": status,
         "detail": detail,
         "code": code,

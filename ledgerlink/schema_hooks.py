@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from http import HTTPStatus
 from typing import Any
 
 from ledgerlink import schema_problems
+from ledgerlink.problems import phrase_of
 from ledgerlink.schema import COMPONENTS, NOTES, record
 from ledgerlink.schema_problems import REFUSALS, Json
 
@@ -115,7 +115,7 @@ def _response(status: int, codes: set[str], shared: Json) -> Json:
 
 
 def _name(status: str) -> str:
-    return HTTPStatus(int(status)).phrase.replace(" ", "")
+    return phrase_of(int(status)).replace(" ", "")
 
 
 def _add_headers(operation: Json) -> None:

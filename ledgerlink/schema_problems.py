@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 
 from ledgerlink.errors import LedgerError
+from ledgerlink.problems import phrase_of
 
 Json = dict[str, Any]
 REQUEST_ID = "5fa86c7f642284e758542ab17f91faef"
@@ -42,7 +42,7 @@ class Refusals(dict[str, Refusal]):
 # What the framework and the layers around the views answer (`problems`, `middleware`, `health`).
 REFUSALS = Refusals(
     {
-        code: Refusal(code, status, HTTPStatus(status).phrase, detail)
+        code: Refusal(code, status, phrase_of(status), detail)
         for code, status, detail in (
             ("invalid_request", 400, "Check these fields: amount."),
             ("invalid_json", 400, "The body is not valid JSON: line 1, column 1."),

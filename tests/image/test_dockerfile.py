@@ -1,7 +1,7 @@
 """What the image is, read from the Dockerfile: small, without root, and whole."""
 
 import re
-import sys
+import tomllib
 
 from bench.servers.process import REPOSITORY
 from tests.image.dockerfile import is_ignored, stages
@@ -9,8 +9,11 @@ from tests.image.dockerfile import is_ignored, stages
 BUILD, SHIPPED = stages()
 
 
-def test_base_is_pinned_and_of_the_python_that_the_suite_runs_on() -> None:
-    minor = f"{sys.version_info.major}.{sys.version_info.minor}"
+def test_base_is_pinned_and_of_the_python_that_mypy_checks_for() -> None:
+    """The oldest that is supported; the suite may run on a newer one."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    minor = project["tool"]["mypy"]["python_version"]
+    assert project["project"]["requires-python"] == f">={minor}"
     assert BUILD.base == SHIPPED.base
     assert re.fullmatch(rf"python:{re.escape(minor)}\.\d+-slim-bookworm", SHIPPED.base)
 
