@@ -2,6 +2,8 @@
 
 import socket
 import threading
+from select import POLLIN, POLLOUT, poll
+from selectors import EVENT_READ
 from typing import Any
 
 from gunicorn.workers.gthread import TConn  # type: ignore[import-untyped]
@@ -25,6 +27,7 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
         self.arriving = Arriving()
         self.is_answered_last = False  # nothing more is read
         self.is_leaving = False
+        self.event = EVENT_READ  # that it waits for in the poller
 
     @property
     def unsent(self) -> bytearray:
@@ -63,3 +66,13 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
             return not self.unsent or self.sock.push()
         except OSError as error:
             raise ClientGone from error
+
+    def end_answer(self) -> None:
+        if isinstance(self.sock, SteadySocket):
+            self.sock.end_answer()
+
+    def is_ready(self) -> bool:
+        """Whether what it waits for has come."""
+        waiting = poll()
+        waiting.register(self.sock, POLLIN if self.event == EVENT_READ else POLLOUT)
+        return bool(waiting.poll(0))

@@ -3,11 +3,13 @@ few system calls: in each a thread gives up the interpreter, and waits to have i
 """
 
 import errno
+import logging
 import socket
 import threading
 from contextlib import suppress
 from select import POLLOUT, poll
-from typing import NoReturn
+
+logger = logging.getLogger(__name__)
 
 CHUNK = 64 * 1024  # bytes that are sent at once
 KEPT = 2 * 1024 * 1024  # bytes of an answer that are kept; beyond, its thread waits for the client
@@ -24,15 +26,17 @@ class SteadySocket(socket.socket):
     unsent: bytearray
     _tried: int  # how much was unsent when the client took no more
     _waiters: threading.Semaphore
+    _waits: bool  # holds one of their places
 
     @classmethod
     def of(cls, accepted: socket.socket, waiters: threading.Semaphore) -> "SteadySocket":
-        """In its place. No more threads than `waiters` counts wait for clients at a time."""
+        """In its place. No more answers than `waiters` counts have a thread that waits."""
         family, kind, protocol = accepted.family, accepted.type, accepted.proto
         steady = cls(family, kind, protocol, fileno=accepted.detach())
         steady.unsent = bytearray()
         steady._tried = 0
         steady._waiters = waiters
+        steady._waits = False
         return steady
 
     def setblocking(self, flag: bool) -> None:  # noqa: FBT001 - socket's
@@ -73,21 +77,22 @@ class SteadySocket(socket.socket):
     def shutdown(self, how: int) -> None:
         """The rest goes first: something may have failed behind an answer that is whole."""
         with suppress(OSError):
-            self.push()
+            while not self.push():
+                self._wait()
         super().shutdown(how)
 
-    def _wait(self) -> None:
-        """Until the client takes more."""
-        if not self._waiters.acquire(blocking=False):
-            self._give_up()
-        try:
-            waiting = poll()
-            waiting.register(self, POLLOUT)
-            if not waiting.poll(1000 * PATIENCE_SECONDS):
-                self._give_up()
-        finally:
+    def end_answer(self) -> None:
+        """No thread has to wait for the rest."""
+        if self._waits:
+            self._waits = False
             self._waiters.release()
 
-    def _give_up(self) -> NoReturn:
-        self.unsent.clear()
-        raise BrokenPipeError(errno.EPIPE, "the client takes its answer too slowly")
+    def _wait(self) -> None:
+        """Until the client takes more. Once it has a place, an answer keeps it."""
+        self._waits = self._waits or self._waiters.acquire(blocking=False)
+        waiting = poll()
+        waiting.register(self, POLLOUT)
+        if not self._waits or not waiting.poll(1000 * PATIENCE_SECONDS):
+            self.unsent.clear()
+            logger.warning("a client is given up that takes its answer too slowly")
+            raise BrokenPipeError(errno.EPIPE, "the client takes its answer too slowly")

@@ -59,7 +59,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         self._open: set[Connection] = set()
         self._waiting: set[Connection] = set()
         self.keepalived_conns = self._waiting  # gunicorn asks how many there are
-        self._accept_lock = threading.Lock()
+        self._accept_lock = threading.RLock()
         self._rests_until: float | None = None
         self._waiters = threading.BoundedSemaphore(max(1, self.cfg.threads // 2))
         for listener in self.sockets:
@@ -90,9 +90,10 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
 
     def _end(self) -> None:
         """Let the requests in flight be answered, and those on their way for a moment."""
-        self.set_accept_enabled(False)
-        for listener in self.sockets:
-            listener.close()
+        with self._accept_lock:
+            self.set_accept_enabled(False)
+            for listener in self.sockets:
+                listener.close()
         now = time.monotonic()
         idle_until, until = now + STOP_KEEPALIVE_LINGER, now + self.cfg.graceful_timeout
         while self._open and (now := time.monotonic()) < until:
@@ -147,19 +148,9 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
     def accept(self, listener: Any) -> None:
         """A new connection, then a rest: else one process takes most of those that come at once,
         and serves them alone. Beyond gunicorn's limit none, until there is room again."""
-        if len(self._open) >= self.worker_connections:
-            self.set_accept_enabled(False)
+        conn = self._accepted(listener)
+        if conn is None:
             return
-        try:
-            accepted, client = listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):  # another process was quicker
-            return
-        except OSError:  # no file may be opened any more
-            self.log.exception("a connection could not be accepted")
-            self.set_accept_enabled(False)
-            return
-        conn = Connection(self.cfg, accepted, client, self._waiters)
-        self._open.add(conn)
         try:
             self._wait_for_more(conn)
         except BaseException:
@@ -169,6 +160,25 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             self.set_accept_enabled(False)
             self._rests_until = time.monotonic() + REST_SECONDS
 
+    def _accepted(self, listener: Any) -> Connection | None:
+        with self._accept_lock:  # the listener is not closed in it
+            if not self.alive:
+                return None
+            if len(self._open) >= self.worker_connections:
+                self.set_accept_enabled(False)
+                return None
+            try:
+                accepted, client = listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):  # another process was quicker
+                return None
+            except OSError:  # no file may be opened any more
+                self.log.exception("a connection could not be accepted")
+                self.set_accept_enabled(False)
+                return None
+            conn = Connection(self.cfg, accepted, client, self._waiters)
+            self._open.add(conn)
+            return conn
+
     def _attend(self, conn: Connection) -> None:
         """Do what can be done; then the connection waits, or is dropped."""
         try:
@@ -176,32 +186,13 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
                 self._read_away(conn)
             elif conn.unsent:
                 self._send_on(conn)
+            elif conn.has_arrived():
+                self._answer(conn)
+                self._send_on(conn)
             else:
-                self._serve_requests(conn)
+                self._wait_for_more(conn)
         except ClientGone:
             self._drop(conn)
-
-    def _send_on(self, conn: Connection) -> None:
-        if not conn.has_sent():
-            self._wait_to_send(conn)
-        elif conn.is_answered_last:
-            self._leave(conn)
-        else:
-            conn.arriving.since = time.monotonic()  # only now the client has its answer
-            self._serve_requests(conn)
-
-    def _serve_requests(self, conn: Connection) -> None:
-        while conn.has_arrived():
-            self._answer(conn)
-            if not conn.has_sent():
-                self._wait_to_send(conn)
-                return
-            if conn.is_answered_last or not conn.arriving.received:
-                break
-        if conn.is_answered_last:
-            self._leave(conn)
-        else:
-            self._wait_for_more(conn)
 
     def _answer(self, conn: Connection) -> None:
         if conn.arriving.has_endless_head:
@@ -210,13 +201,36 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             return
         conn.init()
         conn.parser.unreader.unread(conn.arriving.take())
-        conn.is_answered_last = not self.handle(conn)
+        try:
+            conn.is_answered_last = not self.handle(conn)
+        finally:
+            conn.end_answer()
         conn.arriving = Arriving(conn.parser.unreader.take_buffered())
+
+    def _send_on(self, conn: Connection) -> None:
+        """What it was answered; then it waits for the rest, or for the next request."""
+        if not conn.has_sent():
+            self._wait_to_send(conn)
+        elif conn.is_answered_last:
+            self._leave(conn)
+        elif conn.arriving.received:  # maybe a whole one: its turn is behind those of the others
+            self._wait(conn, time.monotonic() + REQUEST_SECONDS, selectors.EVENT_WRITE)
+        else:
+            conn.arriving.since = time.monotonic()  # only now the client has its answer
+            self._wait_for_more(conn)
+
+    def handle_request(self, req: Any, conn: Connection) -> bool:
+        """Else gunicorn permits the body again, and one that is refused."""
+        if not self.cfg.is_ssl:
+            req._expected_100_continue = False  # noqa: SLF001 - nothing else tells it
+        return bool(super().handle_request(req, conn))
 
     def _keepalive_after(self, conn: Connection, keepalive: bool) -> bool:  # noqa: FBT001 - gunicorn's
         """Not after a body that nobody will read: gunicorn would wait for it. One that has come is
-        read to its end without waiting."""
+        read to its end without waiting, and at once: gunicorn's small steps copy all the rest."""
         if conn.arriving.came_whole:
+            if keepalive:
+                conn.parser.mesg.body.read()
             return keepalive and bool(conn.parser.finish_body())
         refused = not self.cfg.is_ssl and conn.arriving.is_refused
         return not refused and bool(super()._keepalive_after(conn, keepalive))
@@ -226,17 +240,19 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
     def _wait_for_more(self, conn: Connection) -> None:
         """Of the request that has begun, or of the next one."""
         patience = REQUEST_SECONDS if conn.arriving.received else self.cfg.keepalive
+        event = selectors.EVENT_WRITE if conn.unsent else selectors.EVENT_READ
         if conn.held < CHUNK or self._has_room_for(conn):
-            self._wait(conn, conn.arriving.since + patience)
+            self._wait(conn, conn.arriving.since + patience, event)
 
     def _wait_to_send(self, conn: Connection) -> None:
-        if self._has_room_for(conn):
-            self._wait(conn, time.monotonic() + ANSWER_SECONDS)
+        if conn.held < CHUNK or self._has_room_for(conn):
+            self._wait(conn, time.monotonic() + ANSWER_SECONDS, selectors.EVENT_WRITE)
 
     def _has_room_for(self, conn: Connection) -> bool:
         """While too much waits, whoever has waited longest with much is given up; else a few could
         fill all the room, and have everybody cut off who comes after them. False: `conn` was."""
         while sum(each.held for each in self._open.copy()) > WAITING_BYTES:
+            self.log.warning("a slow client is given up: too much waits for others like it")
             others = [each for each in self._waiting.copy() if each.held >= CHUNK]
             if not others:
                 self._drop(conn)
@@ -246,9 +262,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
                 self._drop(oldest)
         return True
 
-    def _wait(self, conn: Connection, until: float) -> None:
-        conn.timeout = until
-        event = selectors.EVENT_WRITE if conn.unsent else selectors.EVENT_READ
+    def _wait(self, conn: Connection, until: float, event: int = selectors.EVENT_READ) -> None:
+        conn.timeout, conn.event = until, event
         self.poller.register(conn.sock, event, conn)
         self._waiting.add(conn)  # last, for now others may take it
 
@@ -263,21 +278,19 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
 
     def _close_late(self, now: float, *, and_idle: bool = False) -> None:
         """Those that waited too long; `and_idle` those as well that may wait on, unless they take
-        their answer or leave already. While no thread has its turn, a whole request may be there
-        that nobody looked at."""
+        their answer or leave already. Not those on which something can be done: threads had no time
+        for them, or one had it meanwhile."""
 
         def is_late(conn: Connection) -> bool:
             is_idle = not conn.is_leaving and not conn.unsent
             return bool(conn.timeout <= now) or (and_idle and is_idle)
 
-        if not self._turn.locked():
-            return
         for conn in self._waiting.copy():
             if is_late(conn) and self._claim(conn):
-                if is_late(conn):
+                if is_late(conn) and (conn.is_leaving or not conn.is_ready()):
                     self._drop(conn)
-                else:  # a thread had it meanwhile
-                    self._wait(conn, conn.timeout)
+                else:
+                    self._wait(conn, conn.timeout, conn.event)
 
     def _leave(self, conn: Connection) -> None:
         """Close our end, and the rest once the client has read its answer and closed: to close on

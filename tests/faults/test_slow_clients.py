@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -26,6 +27,7 @@ LARGE = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
 LARGE_BYTES = 1_000_000  # at least
 SLOW = 500
 QUEUE = 4
+KEPT_SECONDS = 4  # an idle connection
 POSTING_SECONDS = 10  # that a place in the queue may wait
 
 
@@ -246,17 +248,17 @@ def test_flood_past_the_queue_is_refused_at_once_and_the_rest_served(
 
 def with_worker(env: Mapping[str, str], name: str, *, threads: int = 4) -> LedgerServer:
     """One process of that class in `tests.faults.workers`."""
-    options = f"--worker-class=tests.faults.workers.{name} --keep-alive=1"
+    options = f"--worker-class=tests.faults.workers.{name} --keep-alive={KEPT_SECONDS}"
     return LedgerServer({**env, "GUNICORN_CMD_ARGS": options}, workers=1, threads=threads)
 
 
 def is_answered(server: LedgerServer) -> bool:
     with connected(server) as connection:
-        connection.settimeout(5)  # seconds: then it is held
+        connection.settimeout(20)  # seconds: then it is held
         try:
             connection.sendall(HEALTH)
             return connection.recv(9) == b"HTTP/1.1 "
-        except ConnectionError:
+        except (ConnectionError, TimeoutError):
             return False
 
 
@@ -304,9 +306,67 @@ def test_no_more_than_half_of_the_threads_wait_for_who_takes_more_than_is_kept(
 
 
 def test_answer_behind_which_something_fails_comes_whole(env: Mapping[str, str]) -> None:
-    with with_worker(env, "FailingWorker") as server, connected(server) as connection:
-        connection.sendall(HEALTH)
-        assert answer_on(connection)[0] == 200
+    with with_worker(env, "FailingWorker") as server:
+        whole = httpx.get(server.url + LARGE).content
+        for path in ("/health", LARGE):
+            with slow_to_read(server) as connection:
+                connection.sendall(get(path))
+                taken = taken_from(connection)
+            assert taken.startswith(b"HTTP/1.1 200 ")
+        assert taken.endswith(whole)
+
+
+def test_client_that_sends_no_more_is_answered(server: LedgerServer) -> None:
+    """Once, twice, or at length."""
+    for sent, count in ((HEALTH, 1), (HEALTH + HEALTH, 2), (get(LARGE), 1)):
+        with slow_to_read(server) as connection:
+            connection.sendall(sent)
+            connection.shutdown(socket.SHUT_WR)
+            taken = taken_from(connection)
+        assert taken.count(b"HTTP/1.1 200 ") == count
+    assert len(taken) > LARGE_BYTES
+
+
+def test_client_that_sends_ever_more_requests_waits_its_turn(env: Mapping[str, str]) -> None:
+    over = threading.Event()
+
+    def send(connection: socket.socket) -> None:
+        while not over.is_set():
+            connection.sendall(HEALTH * 100)
+
+    def read(connection: socket.socket) -> None:
+        while not over.is_set():
+            connection.recv(65_536)
+
+    with (
+        with_worker(env, "PatientWorker", threads=1) as server,
+        in_background() as start,
+        connected(server) as greedy,
+    ):
+        tasks = [start(partial(send, greedy)), start(partial(read, greedy))]
+        answered = [is_answered(server) for _ in range(20)]
+        over.set()
+        greedy.shutdown(socket.SHUT_RDWR)
+        for task in tasks:
+            task.exception()
+    assert all(answered)
+
+
+@pytest.mark.parametrize(("size", "permitted"), [(50, 1), (30_000_000, 0)])
+def test_body_is_permitted_once_and_only_one_that_is_taken(
+    size: int, permitted: int, server: LedgerServer
+) -> None:
+    asking = request(
+        "auth/login", b"", f"Content-Length: {size}", "Expect: 100-continue", "Connection: close"
+    )
+    with connected(server) as connection:
+        connection.sendall(asking)
+        eventually(partial(has_something, connection))
+        if permitted:
+            connection.sendall(b" " * size)
+        answer = taken_from(connection)
+    assert answer.count(b"HTTP/1.1 100 Continue") == permitted
+    assert answer.count(b"HTTP/1.1 ") == permitted + 1
 
 
 def test_next_request_may_take_as_long_after_an_answer_that_took_long(
@@ -318,10 +378,11 @@ def test_next_request_may_take_as_long_after_an_answer_that_took_long(
         connection.sendall(get(LARGE))
         assert has_something(connection)
         asked = time.monotonic()
-        eventually(lambda: time.monotonic() > asked + 2.5)
+        eventually(lambda: time.monotonic() > asked + KEPT_SECONDS + 2)
         received = b""
         while not received.endswith(whole[-1000:]):
-            received += connection.recv(65_536)
+            received += (chunk := connection.recv(65_536))
+            assert chunk
         connection.sendall(HEALTH)
         assert answer_on(connection)[0] == 200
 
