@@ -151,11 +151,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         conn = self._accepted(listener)
         if conn is None:
             return
-        try:
-            self._wait_for_more(conn)
-        except BaseException:
-            self._drop(conn)
-            raise
+        self._wait_for_more(conn)
         if self.cfg.workers > 1:
             self.set_accept_enabled(False)
             self._rests_until = time.monotonic() + REST_SECONDS
@@ -264,7 +260,12 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
 
     def _wait(self, conn: Connection, until: float, event: int = selectors.EVENT_READ) -> None:
         conn.timeout, conn.event = until, event
-        self.poller.register(conn.sock, event, conn)
+        try:
+            self.poller.register(conn.sock, event, conn)
+        except OSError:  # no more may be watched
+            self.log.exception("a connection can't wait, and is given up")
+            self._drop(conn)
+            return
         self._waiting.add(conn)  # last, for now others may take it
 
     def _claim(self, conn: Connection) -> bool:
